@@ -1,0 +1,1 @@
+"""Verified fakes: every port in this process's memory, held to the same contract suites as the real adapters."""

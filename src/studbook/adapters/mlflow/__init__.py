@@ -1,0 +1,1 @@
+"""Tracking and artifact stores over MLflow."""

@@ -1,0 +1,1 @@
+"""The sampler port over Optuna's ask-and-tell interface."""

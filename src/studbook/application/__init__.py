@@ -1,0 +1,1 @@
+"""Use cases: one story a file, made of domain and ports."""

@@ -1,0 +1,1 @@
+"""Values, identities, events and decisions. Pure: no I/O, no clock, no randomness, no vendor."""

@@ -1,0 +1,1 @@
+"""How people reach studbook: the `Studbook` facade and the command line."""

@@ -1,0 +1,58 @@
+"""The artifact store: a run's files, under exact names, each artifact with its manifest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ..domain.manifest import ArtifactManifest
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file of a run: its path below the run's artifacts, and its size where the backend tells."""
+
+    path: str
+    size: int | None
+
+
+class ArtifactStore(Protocol):
+    """Raises TrackingUnavailable when repeating may help; ArtifactError's children otherwise."""
+
+    def put(self, run_id: str, source: Path, manifest: ArtifactManifest) -> ArtifactManifest:
+        """Store the files that `manifest` lists, read from below `source`, and then the manifest.
+
+        `source` is the artifact's root directory, or the file itself when `manifest.is_single_file`.
+        Same content under the name already: nothing is sent, and the stored manifest comes back. Other content:
+        stored as the next attempt; an existing manifest is never overwritten. Raises IntegrityError when a
+        source file is not what the manifest says.
+        """
+        ...
+
+    def put_record(self, run_id: str, path: str, content: bytes) -> None:
+        """Store a small service file at an exact path; the same content twice is once."""
+        ...
+
+    def list_files(self, run_id: str) -> tuple[StoredFile, ...]:
+        """All files of the run, recursively, sorted by path."""
+        ...
+
+    def read(self, run_id: str, path: str) -> bytes:
+        """The whole content of one small file. Raises ArtifactNotFound."""
+        ...
+
+    def manifests(self, run_id: str) -> tuple[ArtifactManifest, ...]:
+        """The newest attempt of every artifact of the run that has a manifest, sorted by name."""
+        ...
+
+    def fetch(self, run_id: str, manifest: ArtifactManifest, destination: Path) -> None:
+        """Bring the artifact's files to `destination`, verified; nothing is there unless all of it is.
+
+        `destination` must not exist. Raises ArtifactNotFound, or IntegrityError when a size or digest differs.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back connections. Closing twice is fine."""
+        ...

@@ -1,0 +1,29 @@
+"""What a backend can take, as data: so that a fake can enforce any backend's limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """Limits and abilities of a tracking and artifact backend. `None` means no limit.
+
+    Lengths are in characters. `visibility_delay_s` is how long a created run may stay invisible to search.
+    """
+
+    metrics_per_batch: int = 1000
+    params_per_batch: int = 100
+    tags_per_batch: int = 100
+    items_per_batch: int = 1000
+    params_per_run: int | None = None
+    tags_per_run: int | None = None
+    param_value_length: int = 6000
+    tag_value_length: int = 8000
+    key_length: int = 250
+    search_page: int = 1000
+    visibility_delay_s: float = 0.0
+    overwrites_artifacts: bool = True
+    deletes_artifacts: bool = True
+    artifact_file_cost: Literal["low", "high"] = "low"

@@ -1,0 +1,53 @@
+"""The event log: append, and read again from any position."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..domain.events import Envelope, Event
+from ..domain.keys import RunKey
+
+Cursor = Mapping[str, int]
+"""Per writer, the last sequence that was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """An event about to be appended: what happened, to which run, and when (UTC nanoseconds)."""
+
+    event: Event
+    run_key: RunKey | None
+    occurred_at_ns: int
+
+
+class EventLog(Protocol):
+    """Raises HomeUnusable when the log cannot be opened, JournalError when an append cannot be kept."""
+
+    @property
+    def writer(self) -> str:
+        """The id of the one writer that this log appends as; unique for ever."""
+        ...
+
+    def append(self, *happenings: Happening) -> tuple[Envelope, ...]:
+        """Append all of them, or none, in order; what returned survives the death of this process.
+
+        Sequences of one writer start at 1 and have no gaps. Safe from several threads.
+        """
+        ...
+
+    def read(self, after: Cursor | None = None) -> Iterator[Envelope]:
+        """All events of all writers after the cursor, each writer's in sequence order.
+
+        Ends at what was there when it was asked; does not wait. Writers come in order of their ids.
+        """
+        ...
+
+    def sync(self) -> None:
+        """Make everything appended so far survive a power cut."""
+        ...
+
+    def close(self) -> None:
+        """Stop appending. Closing twice is fine."""
+        ...
