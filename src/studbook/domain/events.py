@@ -156,7 +156,8 @@ class FoldScored(Value):
     """A fold reported its numbers.
 
     Carried by the trial's run; `fold_run` is the fold's own run, when it has one. `objectives` are the values
-    among `metrics` that the study optimises.
+    among `metrics` that the study optimises. `last_step` is the last step that the fold's training logged at:
+    the final values are recorded there, since a store gives back the value of the highest step.
     """
 
     kind: Literal["FoldScored"] = "FoldScored"
@@ -166,13 +167,15 @@ class FoldScored(Value):
     objectives: Metrics
     fold_run: RunKey | None = None
     best_step: int | None = None
+    last_step: int = 0
     reused_from: RunKey | None = None
 
 
 class TrialCompleted(Value):
     """All folds of a trial are scored and every objective is finite.
 
-    With `duplicate_of`, no training took place: the earlier run of the same point stands for it.
+    With `duplicate_of`, no training took place: the earlier run of the same point stands for it. `last_step`
+    is that of FoldScored.
     """
 
     kind: Literal["TrialCompleted"] = "TrialCompleted"
@@ -180,6 +183,7 @@ class TrialCompleted(Value):
     trial_key: TrialKey
     values: Metrics
     metrics: Metrics
+    last_step: int = 0
     duplicate_of: RunKey | None = None
 
 
@@ -206,7 +210,7 @@ class TrialFailed(Value):
 
 
 class StudyClosed(Value):
-    """A session of a study ended."""
+    """A session of a study ended. `counts` go by their metric names: `trials_total`, `pareto_size`, …"""
 
     kind: Literal["StudyClosed"] = "StudyClosed"
     outcome: Literal["completed", "exhausted", "timeout", "stopped", "interrupted", "failed"]
@@ -329,6 +333,16 @@ class FinalTrainingCompleted(Value):
     size_bytes: int
 
 
+class ConversionStarted(Value):
+    """A model is being converted to another format."""
+
+    kind: Literal["ConversionStarted"] = "ConversionStarted"
+    conversion_key: ConversionKey
+    format: str
+    settings: Params
+    lineage: Lineage
+
+
 class ModelConverted(Value):
     """A model was converted to another format, and checked."""
 
@@ -350,11 +364,13 @@ class DeliveryRefused(Value):
 
 
 class RunReaped(Value):
-    """A run whose writer had died was ended."""
+    """A run whose writer had died was ended, at the time of its last event; a trial counts as FAILED."""
 
     kind: Literal["RunReaped"] = "RunReaped"
     reason: str
     last_event_ns: int
+    stage: Stage
+    stage: Stage | None = None
 
 
 class Lineage(Value):
@@ -375,6 +391,7 @@ class Lineage(Value):
 BenchmarkStarted.model_rebuild()
 ModelSelected.model_rebuild()
 FinalTrainingStarted.model_rebuild()
+ConversionStarted.model_rebuild()
 
 Event = Annotated[
     RunStarted
@@ -402,6 +419,7 @@ Event = Annotated[
     | ArtifactAcquired
     | FinalTrainingStarted
     | FinalTrainingCompleted
+    | ConversionStarted
     | ModelConverted
     | DeliveryRefused
     | RunReaped,

@@ -67,6 +67,10 @@ class SampledStudy(Protocol):
         """The point has no value."""
         ...
 
+    def add(self, trial: SampledTrial) -> int:
+        """Take over an ended point from elsewhere, under the next number, which is returned."""
+        ...
+
     def trials(self) -> tuple[SampledTrial, ...]:
         """All points so far, by number."""
         ...

@@ -1,0 +1,63 @@
+"""studbook: the official record of where a model came from.
+
+Public names load when they are first used, so that importing studbook costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .domain.errors import StudbookError
+    from .domain.run import RunStatus
+    from .domain.search_space import choice, float_range, int_range
+    from .domain.stage import Stage
+    from .domain.study import maximize, minimize
+    from .entrypoints.studbook import Studbook
+    from .ports.run_query import RunQuery
+
+    __version__: str
+
+__all__ = [
+    "RunQuery",
+    "RunStatus",
+    "Stage",
+    "Studbook",
+    "StudbookError",
+    "__version__",
+    "choice",
+    "float_range",
+    "int_range",
+    "maximize",
+    "minimize",
+]
+
+_HOME_OF = {
+    "RunQuery": ".ports.run_query",
+    "RunStatus": ".domain.run",
+    "Stage": ".domain.stage",
+    "Studbook": ".entrypoints.studbook",
+    "StudbookError": ".domain.errors",
+    "choice": ".domain.search_space",
+    "float_range": ".domain.search_space",
+    "int_range": ".domain.search_space",
+    "maximize": ".domain.study",
+    "minimize": ".domain.study",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("studbook")
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME_OF[name], __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

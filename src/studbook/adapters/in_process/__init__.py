@@ -1,0 +1,1 @@
+"""Work inside this process: its own thread, or a pool of threads."""

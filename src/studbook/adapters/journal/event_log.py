@@ -1,0 +1,171 @@
+"""The event log on disk: this process appends to its own segments and reads everybody's."""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from ...domain.errors import JournalError
+from ...domain.events import Envelope, MetricsLogged, ParamsLogged, RunHeartbeat, TagsSet
+from ...ports.clock import Clock
+from ...ports.event_log import Cursor, Happening
+from ...ports.ids import Ids
+from .damage import Damage
+from .failures import cannot_write
+from .line import encode
+from .reading import JournalReader, nobody_lives
+from .segment import Head
+from .writing import JournalWriter
+
+_DATA: Final = (MetricsLogged, ParamsLogged, TagsSet, RunHeartbeat)
+
+_log = structlog.get_logger(__name__)
+
+
+class Fsync(StrEnum):
+    """When an append waits for the disk. A killed process loses nothing either way; a power cut may."""
+
+    ALWAYS = "always"
+    LIFECYCLE = "lifecycle"
+    NEVER = "never"
+
+
+class JournalEventLog:
+    """An EventLog under `<home>/journal/`. `target` is the tracking target's display text, without secrets.
+
+    The segment is made at the first append. A forked child goes on as another writer. A segment that did not
+    take an append whole is given up for a new one.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        clock: Clock,
+        ids: Ids,
+        target: str,
+        project: str = "",
+        fsync: Fsync = Fsync.LIFECYCLE,
+        alive: Callable[[str], bool] = nobody_lives,
+    ) -> None:
+        self._folder = home / "journal"
+        self._clock = clock
+        self._ids = ids
+        self._target = target
+        self._project = project
+        self._fsync = fsync
+        self._closed = False
+        self._reader = JournalReader(home, alive=alive)
+        self._begin()
+        _at_forks().add(self)
+
+    def _begin(self) -> None:
+        """Be a writer that has written nothing."""
+        self._lock = threading.RLock()
+        self._writing: JournalWriter | None = None
+
+    def _writing_now(self) -> JournalWriter:
+        if self._writing is None:
+            self._writing = JournalWriter(
+                self._folder,
+                self._ids.writer(),
+                clock=self._clock,
+                target=self._target,
+                project=self._project,
+                fsync=self._fsync is not Fsync.NEVER,
+            )
+        return self._writing
+
+    @property
+    def writer(self) -> str:
+        """The id of the one writer that this log appends as, in this process."""
+        with self._lock:
+            return self._writing_now().writer
+
+    def append(self, *happenings: Happening) -> tuple[Envelope, ...]:
+        """Append all of them in one write, or none. Raises HomeUnusable, JournalError."""
+        if not happenings:
+            return ()
+        with self._lock:
+            if self._closed:
+                raise JournalError("this event log is closed", cure="open the book again to record more")
+            writing = self._writing_now()
+            first = writing.next_sequence()
+            envelopes = tuple(
+                Envelope(
+                    writer=writing.writer,
+                    sequence=sequence,
+                    occurred_at_ns=happening.occurred_at_ns,
+                    run_key=happening.run_key,
+                    event=happening.event,
+                )
+                for sequence, happening in enumerate(happenings, first)
+            )
+            segment = writing.write(len(happenings), encode(first, happenings))
+        if self._waits_for_disk(happenings):
+            try:
+                segment.sync()
+            except OSError as error:
+                # The event is kept and readable: only a power cut could take it back.
+                _log.warning("journal sync failed", segment=segment.path.name, reason=error.strerror)
+        return envelopes
+
+    def read(self, after: Cursor | None = None) -> Iterator[Envelope]:
+        """All sound events after the cursor; what is not sound is told by `damage`."""
+        return self._reader.read(after or {})
+
+    def damage(self) -> tuple[Damage, ...]:
+        """What the reads so far could not give back."""
+        return self._reader.damage()
+
+    def torn(self) -> int:
+        """How many segments ended in an unfinished append when they were last read."""
+        return self._reader.torn()
+
+    def heads(self) -> tuple[Head, ...]:
+        """The heads of all segments: which writer's events are for which target."""
+        return self._reader.heads()
+
+    def sync(self) -> None:
+        """Make everything appended so far survive a power cut. Raises JournalError when the disk refuses."""
+        segment = self._writing.segment if self._writing is not None else None
+        if segment is None:
+            return
+        try:
+            segment.sync()
+        except OSError as error:
+            raise cannot_write(error, segment.path) from error
+
+    def close(self) -> None:
+        """Stop appending, and sync. Closing twice is fine; reading goes on."""
+        with self._lock:
+            self._closed = True
+            if self._writing is not None:
+                self._writing.close()
+
+    def _waits_for_disk(self, happenings: tuple[Happening, ...]) -> bool:
+        if self._fsync is Fsync.LIFECYCLE:
+            return not all(isinstance(happening.event, _DATA) for happening in happenings)
+        return self._fsync is Fsync.ALWAYS
+
+
+@functools.cache
+def _at_forks() -> weakref.WeakSet[JournalEventLog]:
+    """The logs that begin anew in a forked child: its parent owns their segments and may hold their locks."""
+    logs: weakref.WeakSet[JournalEventLog] = weakref.WeakSet()
+
+    def begin_anew() -> None:
+        for log in logs:
+            log._begin()  # noqa: SLF001
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=begin_anew)
+    return logs

@@ -1,0 +1,87 @@
+"""An artifact store in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...domain.errors import ArtifactNotFound
+from ...domain.manifest import ArtifactManifest
+from ...ports.artifact_store import StoredFile
+from ...ports.capabilities import Capabilities
+from ..artifact_transfer import fetch_artifact, newest_manifests, put_artifact, put_record
+from ..file_copy import CopiedFile, hash_file
+
+_LIMITS = Capabilities()
+
+
+class MemoryArtifactStore:
+    """Runs need not be made first. `capabilities` decide whether names are write-once.
+
+    `runs` is what is stored: by run id, by path, the bytes.
+    """
+
+    def __init__(self, capabilities: Capabilities = _LIMITS) -> None:
+        self._overwrites = capabilities.overwrites_artifacts
+        self.runs: dict[str, dict[str, bytes]] = {}
+
+    def put(self, run_id: str, source: Path, manifest: ArtifactManifest) -> ArtifactManifest:
+        """See `ports.artifact_store.ArtifactStore`."""
+        return put_artifact(self.files(run_id), source, manifest, overwrites=self._overwrites, workers=1)
+
+    def put_record(self, run_id: str, path: str, content: bytes) -> None:
+        """See `ports.artifact_store.ArtifactStore`."""
+        put_record(self.files(run_id), path, content)
+
+    def list_files(self, run_id: str) -> tuple[StoredFile, ...]:
+        """See `ports.artifact_store.ArtifactStore`."""
+        return tuple(StoredFile(path, size) for path, size in sorted(self.files(run_id).sizes().items()))
+
+    def read(self, run_id: str, path: str) -> bytes:
+        """See `ports.artifact_store.ArtifactStore`."""
+        return self.files(run_id).read(path)
+
+    def manifests(self, run_id: str) -> tuple[ArtifactManifest, ...]:
+        """See `ports.artifact_store.ArtifactStore`."""
+        return newest_manifests(self.files(run_id))
+
+    def fetch(self, run_id: str, manifest: ArtifactManifest, destination: Path) -> None:
+        """See `ports.artifact_store.ArtifactStore`."""
+        fetch_artifact(self.files(run_id), manifest, destination, workers=1)
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+    def files(self, run_id: str) -> MemoryRunFiles:
+        """The run's files, for reading and writing."""
+        return MemoryRunFiles(self.runs.setdefault(run_id, {}))
+
+
+class MemoryRunFiles:
+    """One run's files as a mapping from path to bytes."""
+
+    def __init__(self, stored: dict[str, bytes]) -> None:
+        self._stored = stored
+
+    def sizes(self) -> dict[str, int | None]:
+        """See `adapters.artifact_transfer.RunFiles`."""
+        return {path: len(content) for path, content in self._stored.items()}
+
+    def send(self, source: Path, path: str) -> CopiedFile:
+        """See `adapters.artifact_transfer.RunFiles`."""
+        self._stored[path] = source.read_bytes()
+        return hash_file(source)
+
+    def create(self, path: str, content: bytes) -> bool:
+        """See `adapters.artifact_transfer.RunFiles`."""
+        return self._stored.setdefault(path, content) is content
+
+    def receive(self, path: str, target: Path) -> CopiedFile:
+        """See `adapters.artifact_transfer.RunFiles`."""
+        target.write_bytes(self.read(path))
+        return hash_file(target)
+
+    def read(self, path: str) -> bytes:
+        """See `adapters.artifact_transfer.RunFiles`."""
+        if path not in self._stored:
+            raise ArtifactNotFound(f"the run holds no {path}", cure="check the run and the path", path=path)
+        return self._stored[path]

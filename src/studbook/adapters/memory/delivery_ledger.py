@@ -1,0 +1,65 @@
+"""A delivery ledger in memory."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+from ...domain.keys import RunKey
+from ...ports.delivery_ledger import Refusal
+from ...ports.event_log import Cursor
+
+
+class MemoryDeliveryLedger:
+    """A DeliveryLedger that ends with its process; holders share the object."""
+
+    def __init__(self) -> None:
+        self._lease = threading.Lock()
+        self._lock = threading.Lock()
+        self._cursor: dict[str, int] = {}
+        self._runs: dict[RunKey, str] = {}
+        self._refusals: dict[tuple[str, int], Refusal] = {}
+
+    @contextlib.contextmanager
+    def lease(self, timeout_s: float) -> Iterator[bool]:
+        """Hold the right to deliver."""
+        held = self._lease.acquire(timeout=max(timeout_s, 0.0))
+        try:
+            yield held
+        finally:
+            if held:
+                self._lease.release()
+
+    def cursor(self) -> Cursor:
+        """Up to where each writer's events are delivered."""
+        with self._lock:
+            return dict(self._cursor)
+
+    def advance(self, cursor: Cursor) -> None:
+        """Move writers forward."""
+        with self._lock:
+            for writer, sequence in cursor.items():
+                self._cursor[writer] = max(sequence, self._cursor.get(writer, sequence))
+
+    def run_id(self, run_key: RunKey) -> str | None:
+        """The backend's id of a delivered run."""
+        with self._lock:
+            return self._runs.get(run_key)
+
+    def bind(self, run_key: RunKey, run_id: str) -> None:
+        """Remember a run's backend id. Raises ValueError when another one is bound."""
+        with self._lock:
+            bound = self._runs.setdefault(run_key, run_id)
+        if bound != run_id:
+            raise ValueError(f"run {run_key} is bound to {bound}, not to {run_id}")
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Keep a refusal; the first one of an event stays."""
+        with self._lock:
+            self._refusals.setdefault((refusal.writer, refusal.sequence), refusal)
+
+    def refusals(self) -> tuple[Refusal, ...]:
+        """All refusals, by writer and sequence."""
+        with self._lock:
+            return tuple(refusal for _, refusal in sorted(self._refusals.items(), key=lambda item: item[0]))

@@ -1,0 +1,97 @@
+"""Opening what a tracking URI names, as MLflow's own store object.
+
+The store object and not `MlflowClient`, which wraps it: the client's methods report usage to the vendor, and
+only an environment variable, which is not ours to write, stops that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+from ...domain.errors import UnsupportedTarget
+from .errors import translated
+from .first_start import ensure_database, quiet
+
+if TYPE_CHECKING:
+    from mlflow.store.tracking.abstract_store import AbstractStore
+
+_FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
+_SERVERS = frozenset({"http", "https"})
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """An MLflow backend that is not opened yet.
+
+    `database` is the file of a `sqlite:` target; `artifact_root` holds the artifacts of experiments that
+    are made here (None: the server decides).
+    """
+
+    uri: str = field(repr=False)
+    database: Path | None
+    artifact_root: str | None
+
+    @classmethod
+    def of(cls, uri: str, artifact_root: str | None = None) -> Backend:
+        """The backend that the URI names. Raises UnsupportedTarget, without the URI: it may hold a password."""
+        scheme = uri.partition(":")[0].lower()
+        if scheme in _SERVERS:
+            return cls(uri, None, artifact_root)
+        if scheme == "sqlite":
+            database = _database(uri)
+            root = artifact_root or str(database.parent / "mlartifacts")
+            return cls(f"sqlite:///{database}", database, root)
+        raise UnsupportedTarget(
+            f"the MLflow adapter does not open {scheme[:20]!r} targets",
+            cure="use sqlite:///<absolute path>, http:// or https://",
+        )
+
+    def open(self) -> AbstractStore:
+        """MLflow's store. A SQLite database is made when it is absent."""
+        if self.database is None:
+            from mlflow.store.tracking.rest_store import RestStore
+            from mlflow.utils.credentials import get_default_host_creds
+
+            return RestStore(partial(get_default_host_creds, self.uri))
+        assert self.artifact_root is not None
+        ensure_database(self.database, self.artifact_root)
+        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+        quiet()
+        with translated():
+            return SqlAlchemyStore(self.uri, self.artifact_root)
+
+    def artifact_location(self, experiment: str) -> str | None:
+        """Where a new experiment's artifacts go: its own folder below the root."""
+        if self.artifact_root is None:
+            return None
+        name = experiment
+        if not _FOLDER.fullmatch(experiment):
+            name = f"experiment-{hashlib.sha256(experiment.encode()).hexdigest()[:16]}"
+        return f"{self.artifact_root.rstrip('/')}/{name}"
+
+    def run_page(self, experiment_id: str, run_id: str) -> str | None:
+        """The run's page on a server, without user and password; None for a database."""
+        if self.database is not None:
+            return None
+        parts = urlsplit(self.uri)
+        host = parts.netloc.rpartition("@")[2]
+        return urlunsplit(
+            (parts.scheme, host, parts.path.rstrip("/") + "/", "", f"/experiments/{experiment_id}/runs/{run_id}")
+        )
+
+
+def _database(uri: str) -> Path:
+    path = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+    if path is None or not path.is_absolute() or "?" in uri:
+        raise UnsupportedTarget(
+            "a SQLite target needs an absolute path, and no options",
+            cure="write sqlite:/// and the absolute path: sqlite:////home/me/project/mlflow.db",
+        )
+    return path

@@ -1,0 +1,53 @@
+"""MLflow's run entities, told as our values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ...domain.run import RunStatus
+from ...domain.store_writes import MetricPoint
+from ...domain.stored_run import Lifecycle, StoredRun
+from ...ports.metric_points import canonical_value
+
+if TYPE_CHECKING:
+    from mlflow.entities import Metric, Run
+
+PARENT_TAG = "mlflow.parentRunId"
+_NAME_TAG = "mlflow.runName"
+
+
+def stored_run(run: Run, experiment: str) -> StoredRun:
+    """The run with all its fields; `tags` are as MLflow has them, its own included.
+
+    MLflow's SCHEDULED, and a status that it may learn later, read as RUNNING.
+    """
+    tags = dict(run.data.tags)
+    return StoredRun(
+        run_id=str(run.info.run_id),
+        experiment=experiment,
+        name=run.info.run_name or tags.get(_NAME_TAG, ""),
+        status=_status(run.info.status),
+        lifecycle=Lifecycle(run.info.lifecycle_stage),
+        started_at_ms=int(run.info.start_time or 0),
+        ended_at_ms=int(run.info.end_time) if run.info.end_time else None,
+        parent_id=tags.get(PARENT_TAG),
+        tags=tags,
+        params=dict(run.data.params),
+        metrics={name: canonical_value(value) for name, value in run.data.metrics.items()},
+    )
+
+
+def metric_points(metrics: Iterable[Metric]) -> list[MetricPoint]:
+    """The points, in the order given."""
+    return [
+        MetricPoint(metric.key, canonical_value(metric.value), int(metric.timestamp), int(metric.step))
+        for metric in metrics
+    ]
+
+
+def _status(status: str) -> RunStatus:
+    try:
+        return RunStatus(status)
+    except ValueError:
+        return RunStatus.RUNNING

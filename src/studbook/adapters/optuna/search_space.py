@@ -1,0 +1,135 @@
+"""Our distributions in Optuna's terms, and back.
+
+Fixed parameters are not sampled. Choices go in our canonical order, as themselves where Optuna can tell them
+apart (it takes True for 1, and stores plain values only), else all of them as JSON text behind `json:`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from pydantic import JsonValue
+
+from ...domain.distributions import Categorical, Distribution, Fixed, FloatRange, IntRange
+from ...domain.errors import StudyInvalid
+from ...domain.grid import grid
+from ...domain.search_space import SearchSpace
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+_ENCODED = "json:"
+_MAX_INT = 2**53 - 1  # Optuna keeps numbers as floats
+_ROUNDING = 1e-7  # of a step: how far off its grid a float may be
+
+
+class OptunaSpace:
+    """A search space as Optuna sees it. Raises StudyInvalid for numbers that floats cannot tell apart."""
+
+    def __init__(self, space: SearchSpace) -> None:
+        self._space = space
+        self._choices = {
+            name: dict(zip(_encoded(each.choices), each.choices, strict=True))
+            for name, each in _parameters(space)
+            if isinstance(each, Categorical)
+        }
+        self.distributions = {
+            name: _distribution(name, each) for name, each in _parameters(space) if not isinstance(each, Fixed)
+        }
+
+    def params(self, sampled: Mapping[str, Any]) -> dict[str, JsonValue]:
+        """Optuna's params as the study's, typed, with the fixed ones. What was never sampled is left out."""
+        params: dict[str, JsonValue] = {}
+        for name in self._space.names():
+            each = self._space[name]
+            if isinstance(each, Fixed):
+                params[name] = deepcopy(each.value)
+            elif name in sampled:
+                params[name] = self._value(name, each, sampled[name])
+        return params
+
+    def grid(self) -> dict[str, list[Any]]:
+        """The values of each sampled parameter, for Optuna's grid. Raises StudyInvalid if there are too many."""
+        return {
+            name: list(self._choices[name]) if name in self._choices else list(values)
+            for name, values in grid(self._space).items()
+            if name in self.distributions
+        }
+
+    def _value(self, name: str, each: FloatRange | IntRange | Categorical, sampled: Any) -> JsonValue:
+        if isinstance(each, Categorical):
+            return deepcopy(self._choices[name][sampled])
+        if isinstance(each, FloatRange):
+            # A logarithm and back may leave the range by a rounding error.
+            return each.typed(min(max(float(sampled), each.low), each.high), name)
+        return each.typed(sampled, name)
+
+
+def space_of(distributions: Mapping[str, BaseDistribution], constants: Mapping[str, JsonValue]) -> SearchSpace:
+    """The search space that these distributions and fixed values stand for. Raises StudyInvalid."""
+    fixed = {name: Fixed(value=value) for name, value in constants.items()}
+    return SearchSpace.parse({name: _declared(name, each) for name, each in distributions.items()} | fixed)
+
+
+def _parameters(space: SearchSpace) -> list[tuple[str, Distribution]]:
+    return [(name, space[name]) for name in sorted(space.names())]
+
+
+def _distribution(name: str, each: FloatRange | IntRange | Categorical) -> BaseDistribution:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if isinstance(each, Categorical):
+        return CategoricalDistribution(_encoded(each.choices))
+    if isinstance(each, IntRange):
+        if max(abs(each.low), abs(each.high)) > _MAX_INT:
+            raise _too_fine(name, "whole numbers beyond 2^53")
+        return IntDistribution(each.low, each.high, log=each.log, step=each.step)
+    if math.isinf(each.high - each.low):
+        raise _too_fine(name, "a range wider than the largest float")
+    if each.step is not None and not _is_exact(each, each.step):
+        raise _too_fine(name, f"steps of {each.step} from {each.low}")
+    return FloatDistribution(each.low, each.high, log=each.log, step=each.step)
+
+
+def _is_exact(each: FloatRange, step: float) -> bool:
+    fine = math.ulp(max(abs(each.low), abs(each.high))) <= _ROUNDING * step
+    return fine and not (Decimal(repr(each.high)) - Decimal(repr(each.low))) % Decimal(repr(step))
+
+
+def _too_fine(name: str, what: str) -> StudyInvalid:
+    return StudyInvalid(
+        f"study.search_space.{name}: Optuna cannot sample {what}", cure="scale the parameter, or list its choices"
+    )
+
+
+def _encoded(choices: Sequence[JsonValue]) -> list[Any]:
+    if all(_is_native(choice) for choice in choices) and len(set(choices)) == len(choices):  # type: ignore[arg-type]
+        if not all(isinstance(choice, str) and choice.startswith(_ENCODED) for choice in choices):
+            return list(choices)
+    return [_ENCODED + json.dumps(choice, sort_keys=True) for choice in choices]
+
+
+def _is_native(choice: JsonValue) -> bool:
+    if isinstance(choice, int):
+        return abs(choice) <= _MAX_INT
+    return choice is None or isinstance(choice, (float, str))
+
+
+def _declared(name: str, each: BaseDistribution) -> Distribution:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if isinstance(each, CategoricalDistribution):
+        choices: Sequence[Any] = each.choices
+        if all(isinstance(choice, str) and choice.startswith(_ENCODED) for choice in choices):
+            choices = [json.loads(choice.removeprefix(_ENCODED)) for choice in choices]
+        return Categorical.model_validate({"choices": tuple(choices)})
+    if isinstance(each, IntDistribution):
+        return IntRange(low=each.low, high=each.high, log=each.log, step=each.step)
+    if isinstance(each, FloatDistribution):
+        return FloatRange(low=each.low, high=each.high, log=each.log, step=each.step)
+    raise StudyInvalid(f"{name}: {type(each).__name__} is no distribution of Optuna", cure="use its three current ones")

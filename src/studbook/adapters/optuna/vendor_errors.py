@@ -1,0 +1,53 @@
+"""What Optuna and its database raise, in studbook's words. One place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ...domain.errors import StudyInvalid, SweepError
+from ...domain.redaction import redact
+
+
+@contextmanager
+def storage_of_a_new_study(url: str) -> Iterator[None]:
+    """Around opening: a URL that can never work is StudyInvalid, a database that does not answer SweepError."""
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        with storage_in_use():
+            yield
+    except ArgumentError:
+        # The cause may quote the URL with its password.
+        raise StudyInvalid(
+            f"the study storage URL {redact(url)!r} is not one of a database",
+            cure="use sqlite:///path/optuna.db or postgresql+psycopg://host/database",
+        ) from None
+    except RuntimeError as error:
+        raise SweepError(
+            f"the study storage {redact(url)!r} was made by another version of Optuna",
+            cure="run `optuna storage upgrade --storage <url>`, or install the version that made it",
+        ) from error
+    except ImportError as error:
+        raise StudyInvalid(
+            f"no driver for the study storage {redact(url)!r} is installed",
+            cure="install the database's Python driver, or use sqlite",
+        ) from error
+
+
+@contextmanager
+def storage_in_use() -> Iterator[None]:
+    """Around every later call: a storage that fails is SweepError, once its own retries are used up."""
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+    try:
+        yield
+    except ArgumentError:
+        raise
+    except (StorageInternalError, SQLAlchemyError, OSError) as error:
+        raise SweepError(
+            f"the study storage does not answer: {redact(str(error.__cause__ or error)).splitlines()[0]}",
+            cure="check that its folder or server can be reached and written, then start the sweep again: "
+            "it goes on where it was",
+        ) from error

@@ -1,0 +1,137 @@
+"""Trains one fold of a trial, on a run of its own or on the trial's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import structlog
+
+from ..domain.events import Event, FoldScored, FoldStarted, MetricsLogged, RunEnded
+from ..domain.folds import Fold
+from ..domain.keys import RunKey
+from ..domain.recorded_values import metric_values
+from ..domain.run import EndReason, Ending
+from ..domain.run_identity import of_fold
+from ..domain.seeds import fold_seed
+from ..domain.stage import Stage
+from ..domain.trial import fold_key
+from .ending import ending_of, error_text
+from .recorder import Recorder
+from .run_opening import RunOpening
+from .train_context import FoldContext, PruneTrial, TrainContext
+from .training_result import Scored, Unusable, judge
+from .trial_plan import Failed, TrialPlan, checked_report
+
+_log = structlog.get_logger(__name__)
+
+
+class FoldRunner:
+    """Runs folds of trials whose RunStarted is already in the log."""
+
+    def __init__(self, recorder: Recorder, opening: RunOpening) -> None:
+        self._recorder = recorder
+        self._opening = opening
+
+    def run(self, plan: TrialPlan, index: int) -> Scored | Failed:
+        """Train on the split `index` and append its end: its score, or why it has none."""
+        planned = plan.folds[index]
+        fold = FoldContext(index, len(plan.folds), planned, plan.study.validation)
+        run_key = self._start(plan, index, planned) if plan.fold_runs else None
+        try:
+            returned = plan.train(self._context(plan, fold, run_key))
+            outcome = _judged(returned, plan, planned, fold)
+        except (KeyboardInterrupt, SystemExit, MemoryError) as error:
+            self._end(run_key, ending_of(error))
+            raise
+        except PruneTrial:
+            outcome = Failed(EndReason.ERROR, "PruneTrial inside a fold: the pruner judges between folds")
+        except Exception as error:  # recorded as the failure of fold and trial: the sweep goes on
+            outcome = Failed(EndReason.ERROR, error_text(error))
+        if isinstance(outcome, Failed):
+            _log.info("fold failed", number=plan.number, fold=index, error=outcome.error)
+            self._end(run_key, Ending.failed(outcome.reason, outcome.error))
+        else:
+            self._score(plan, fold, run_key, outcome)
+        return outcome
+
+    def _start(self, plan: TrialPlan, index: int, planned: Fold | None) -> RunKey:
+        study = plan.study
+        key = fold_key(plan.trial_key, index, planned.digest if planned else None)
+        identity = of_fold(self._opening.project.name, key, plan.attempt)
+        tokens = {
+            "model": study.model_family,
+            "study": study.key,
+            "trial": plan.trial_key,
+            "trial_number": plan.number,
+            "fold": index,
+        }
+        started = self._opening.started(identity, tokens, experiment=plan.experiment, parent=plan.run_key)
+        fold_started = FoldStarted(
+            study_key=study.key,
+            model_family=study.model_family,
+            trial_key=plan.trial_key,
+            trial_number=plan.number,
+            fold_key=key,
+            index=index,
+            count=len(plan.folds),
+            digest=planned.digest if planned else None,
+            train_size=len(planned.train) if planned else 0,
+            validation_size=len(planned.validation) if planned else 0,
+            seed=fold_seed(study.seed_policy, plan.trial_key, index),
+        )
+        self._recorder.record(identity.key, started, fold_started)
+        return identity.key
+
+    def _score(self, plan: TrialPlan, fold: FoldContext, run_key: RunKey | None, scored: Scored) -> None:
+        event = FoldScored(
+            index=fold.index,
+            digest=fold.used_digest,
+            metrics=scored.metrics,
+            objectives=scored.objectives,
+            fold_run=run_key,
+        )
+        entries: list[tuple[RunKey, Event]] = [(plan.run_key, event)]
+        if run_key is not None:
+            entries.append((run_key, RunEnded(ending=Ending.finished())))
+        self._recorder.record_together(*entries)
+
+    def _end(self, run_key: RunKey | None, ending: Ending) -> None:
+        if run_key is not None:
+            self._recorder.record(run_key, RunEnded(ending=ending))
+
+    def _context(self, plan: TrialPlan, fold: FoldContext, run_key: RunKey | None) -> TrainContext:
+        target = run_key or plan.run_key
+        suffix = "" if run_key else f"_fold_{fold.index}"
+        intermediate = f"intermediate_{plan.study.objectives[0].metric}{suffix}"
+        last: tuple[int, float] | None = None
+
+        def log_metrics(metrics: Mapping[str, float], step: int) -> None:
+            checked = metric_values(metrics, Stage.FOLD)
+            named = {f"{name}{suffix}": value for name, value in checked.items()}
+            self._recorder.record(target, MetricsLogged(metrics=named, step=step))
+
+        def report(value: float, step: int) -> None:
+            nonlocal last
+            last = checked_report(value, step, last)
+            self._recorder.record(target, MetricsLogged(metrics={intermediate: last[1]}, step=step))
+
+        return TrainContext(
+            params=plan.params,
+            seed=fold_seed(plan.study.seed_policy, plan.trial_key, fold.index),
+            fold=fold,
+            budget=plan.study.budget,
+            objectives=plan.study.objectives,
+            output_dir=plan.work_dir / f"fold{fold.index}",
+            log_metrics=log_metrics,
+            report=report,
+            should_prune=lambda: False,
+        )
+
+
+def _judged(returned: object, plan: TrialPlan, planned: Fold | None, fold: FoldContext) -> Scored | Failed:
+    if fold.used_digest is None:
+        _log.warning("FOLD_UNVERIFIED", fold=fold.index, cure="read context.fold.train and .validation")
+    elif planned is not None and fold.used_digest != planned.digest:
+        return Failed(EndReason.SPLIT_MISMATCH, f"fold {fold.index} used another split than the planned one")
+    result = judge(returned, plan.study.objectives, Stage.FOLD)
+    return Failed(result.reason, result.error) if isinstance(result, Unusable) else result

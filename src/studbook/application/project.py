@@ -1,0 +1,43 @@
+"""What every run of a book has in common: the project, its names and its vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..domain.naming import NamingTemplates, experiment_name
+from ..domain.recorded_values import check_user_tags
+from ..domain.stage import GROUP_OF, Stage
+from ..domain.vocabulary import DEFAULT_VOCABULARY, Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """One book's constants. `experiment`, when given, is the one experiment of all stages; `user_tags`, when given,
+    are the only keys that users may set, with their stages.
+    """
+
+    name: str = "studbook"
+    experiment: str | None = None
+    environment: str = "local"
+    created_by: str = ""
+    version: str = "0"
+    naming: NamingTemplates = field(default_factory=NamingTemplates)
+    vocabulary: Vocabulary = DEFAULT_VOCABULARY
+    user_tags: Mapping[str, frozenset[Stage]] | None = None
+
+    def checked_tags(self, tags: Mapping[str, object], stage: Stage) -> dict[str, str]:
+        """The user's own tags for a run of this stage. Raises ReservedTag, TagInvalid, UndeclaredTag."""
+        return check_user_tags(tags, self.vocabulary, declared=self.user_tags, stage=stage)
+
+    def experiment_of(self, stage: Stage, model_family: str | None = None) -> str:
+        """The experiment that a root run of this stage belongs to."""
+        if self.experiment is not None:
+            return self.experiment
+        return experiment_name(
+            self.naming.experiment,
+            project=self.name,
+            group=GROUP_OF[stage],
+            model=model_family,
+            environment=self.environment,
+        )

@@ -1,0 +1,122 @@
+"""Chooses the best model, and records the decision so that anybody can make it again."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import rfc8785
+from pydantic import JsonValue
+
+from ..domain.events import ModelSelected, RunEnded
+from ..domain.keys import RunKey
+from ..domain.manifest import ArtifactKind
+from ..domain.run import Ending, RunStatus
+from ..domain.run_identity import of_selection
+from ..domain.run_view import RunView
+from ..domain.selection.config import RecordMode, SelectionConfig
+from ..domain.selection.result import SelectionResult
+from ..domain.selection.select import select
+from ..domain.stage import Stage
+from ..domain.stored_run import Lifecycle
+from .ancestry import lineage_of
+from .recorder import Recorder
+from .run_catalog import RunCatalog
+from .run_opening import RunOpening
+from .selection_inputs import changed, scope_experiments, scope_runs
+from .store_artifact import ArtifactBuilder
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A selection and the run that records it; `ref` is empty for a dry run. `reused`: it was made before."""
+
+    result: SelectionResult
+    ref: str
+    reused: bool = False
+
+
+class SelectModel:
+    """The use case: reads completely, decides purely, stores once."""
+
+    def __init__(
+        self,
+        catalog: RunCatalog,
+        recorder: Recorder,
+        opening: RunOpening,
+        artifacts: ArtifactBuilder,
+        config: SelectionConfig,
+        home: Path,
+    ) -> None:
+        self._catalog = catalog
+        self._recorder = recorder
+        self._opening = opening
+        self._artifacts = artifacts
+        self._config = config
+        self._home = home
+
+    def __call__(self, changes: Mapping[str, Any], *, dry_run: bool = False) -> Decision:
+        """The decision by the settings with `changes`. Raises PolicyInvalid, NoCandidate, MixedObjectives,
+        PolicyInputMissing, BenchmarksNotComparable; then nothing is stored.
+        """
+        config = changed(self._config, changes)
+        runs = scope_runs(config, self._catalog)
+        result = select(runs, config, scope_experiments(config, self._catalog))
+        if dry_run:
+            return Decision(result, "")
+        known = self._catalog.find([Stage.SELECTION], selection_key=result.selection_key)
+        recorded = [run for run in known if _readable(run)]
+        if recorded and config.record.mode is RecordMode.REUSE:
+            return Decision(result, max(recorded, key=lambda run: run.attempt).ref, reused=True)
+        attempt = 1 + max((run.attempt for run in known), default=0)
+        return Decision(result, self._store(result, runs, attempt))
+
+    def _store(self, result: SelectionResult, runs: tuple[RunView, ...], attempt: int) -> RunKey:
+        identity = of_selection(self._opening.project.name, result.selection_key, attempt)
+        by_ref = {run.ref: run for run in runs}
+        winner = by_ref[result.winner.artifact_run]
+        started = self._opening.started(identity, {"selection": result.selection_key})
+        selected = ModelSelected(
+            selection_key=result.selection_key,
+            policy=result.policy_name,
+            winner_trial=result.winner.trial,
+            winner_refit=result.winner.refit,
+            settings={
+                "policy": result.policy_name,
+                "scope_experiments": ", ".join(result.experiments),
+                "candidates_read": result.funnel["read"],
+                "candidates_contending": result.funnel["contenders"],
+            },
+            metrics=result.scores(),
+            lineage=lineage_of(winner),
+        )
+        folder = self._home / "work" / "selections" / identity.key.folder
+        try:
+            logged = self._artifacts.build(
+                _record_folder(folder, result, by_ref),
+                name="selection",
+                kind=ArtifactKind.ANY,
+                run_key=identity.key,
+                stage=Stage.SELECTION,
+                required=True,
+            )
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        self._recorder.record(identity.key, started, selected, logged, RunEnded(ending=Ending.finished()))
+        return identity.key
+
+
+def _readable(run: RunView) -> bool:
+    return run.status is RunStatus.FINISHED and run.lifecycle is Lifecycle.ACTIVE
+
+
+def _record_folder(folder: Path, result: SelectionResult, runs: Mapping[str, RunView]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "selection.json").write_bytes(result.body())
+    (folder / "inputs.json").write_bytes(result.inputs())
+    locations: JsonValue = {ref: runs[ref].run_id for ref in sorted(result.refs()) if ref in runs}
+    (folder / "locations.json").write_bytes(rfc8785.dumps(locations))
+    return folder

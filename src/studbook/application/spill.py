@@ -1,0 +1,76 @@
+"""Values too long for a backend: their bytes become a file of the run, and a digest stands in their place."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ..domain.errors import ArtifactNotFound, SpillMissing
+from ..domain.store_writes import RecordBatch
+from ..domain.stored_run import StoredRun
+from ..ports.artifact_store import ArtifactStore
+from ..ports.capabilities import Capabilities
+
+_PREFIX = "spill:"
+
+
+def spill(batch: RecordBatch, run_id: str, limits: Capabilities, artifacts: ArtifactStore) -> RecordBatch:
+    """The batch with every over-long value stored as `studbook/spill/<hex>` and replaced by its digest.
+
+    A value that itself begins with the mark is spilled too, so that reading is unambiguous.
+    """
+    return replace(
+        batch,
+        params=_shorten(batch.params, limits.param_value_length, run_id, artifacts),
+        tags=_shorten(batch.tags, limits.tag_value_length, run_id, artifacts),
+    )
+
+
+def _shorten(values: Mapping[str, str], longest: int, run_id: str, artifacts: ArtifactStore) -> dict[str, str]:
+    short = dict(values)
+    for key, text in values.items():
+        if len(text) > longest or text.startswith(_PREFIX):
+            content = text.encode()
+            digest = hashlib.sha256(content).hexdigest()
+            artifacts.put_record(run_id, _path(digest), content)
+            short[key] = f"{_PREFIX}sha256:{digest}"
+    return short
+
+
+def join(run: StoredRun, artifacts: ArtifactStore) -> StoredRun:
+    """The run with every spilled value back in its place, verified. Raises SpillMissing."""
+    if not any(text.startswith(_PREFIX) for values in (run.tags, run.params) for text in values.values()):
+        return run
+    return replace(run, tags=_restore(run, run.tags, artifacts), params=_restore(run, run.params, artifacts))
+
+
+def _restore(run: StoredRun, values: Mapping[str, str], artifacts: ArtifactStore) -> dict[str, str]:
+    return {
+        key: _fetch(run, key, text, artifacts) if text.startswith(_PREFIX) else text
+        for key, text in values.items()
+    }
+
+
+def _fetch(run: StoredRun, key: str, mark: str, artifacts: ArtifactStore) -> str:
+    digest = mark.rpartition(":")[2]
+    try:
+        content = artifacts.read(run.run_id, _path(digest))
+    except ArtifactNotFound as error:
+        raise _missing(run, key, "is gone") from error
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise _missing(run, key, "was altered")
+    return content.decode()
+
+
+def _path(digest: str) -> str:
+    return f"studbook/spill/{digest}"
+
+
+def _missing(run: StoredRun, key: str, what: str) -> SpillMissing:
+    return SpillMissing(
+        f"the long value of {key!r} on run {run.run_id} {what}",
+        cure="restore the run's artifacts below studbook/spill/",
+        run=run.run_id,
+        key=key,
+    )

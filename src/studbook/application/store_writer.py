@@ -1,0 +1,141 @@
+"""Applies the projection's writes to the stores, merging neighbours into full batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import rfc8785
+
+from ..domain.errors import StudbookError
+from ..domain.keys import RunKey
+from ..domain.store_writes import (
+    CreateRun,
+    EndRun,
+    MetricPoint,
+    RecordBatch,
+    RecordRun,
+    StoreWrite,
+    UploadArtifact,
+    WriteRecord,
+)
+from ..domain.vocabulary import Vocabulary
+from ..ports.artifact_store import ArtifactStore
+from ..ports.delivery_ledger import DeliveryLedger
+from ..ports.pins import Pins
+from ..ports.run_query import ANY_STATUS, RunQuery
+from ..ports.tracking_store import NewRun, TrackingStore
+from .spill import spill
+
+
+class RunUnknown(StudbookError):
+    """A run that a write needs (its own, or its parent) is not in the store; `missing` is its key."""
+
+    def __init__(self, missing: RunKey) -> None:
+        super().__init__(
+            f"run {missing} is not delivered",
+            cure="deliver the journal that holds its beginning",
+        )
+        self.missing = missing
+
+
+class StoreWriter:
+    """Writes to one target. Every write may be repeated; the effect is that of writing once."""
+
+    def __init__(
+        self,
+        store: TrackingStore,
+        artifacts: ArtifactStore,
+        ledger: DeliveryLedger,
+        pins: Pins,
+        vocabulary: Vocabulary,
+    ) -> None:
+        self._store = store
+        self._artifacts = artifacts
+        self._ledger = ledger
+        self._pins = pins
+        self._vocabulary = vocabulary
+
+    def write(self, writes: Iterable[StoreWrite]) -> None:
+        """Apply all, in order. Records of one run are held until something else of that run must follow."""
+        held: dict[RunKey, list[RecordBatch]] = {}
+        for write in writes:
+            match write:
+                case RecordRun():
+                    held.setdefault(write.run_key, []).append(write.batch)
+                case CreateRun():
+                    self._create(write)
+                case WriteRecord():
+                    content = rfc8785.dumps(write.content)
+                    self._artifacts.put_record(self._run_id(write.run_key), write.path, content)
+                case UploadArtifact():
+                    self._upload(write)
+                    held.setdefault(write.run_key, []).append(RecordBatch(tags=write.tags))
+                case EndRun():
+                    batches = held.pop(write.run_key, [])
+                    self._record(write.run_key, [*batches, RecordBatch(tags=write.tags)])
+                    self._store.end_run(self._run_id(write.run_key), write.status, write.ended_at_ms)
+        for run_key, batches in held.items():
+            self._record(run_key, batches)
+
+    def release(self, writes: Iterable[StoreWrite]) -> None:
+        """Give up the pinned bytes of uploads that will not be asked for again."""
+        for write in writes:
+            if isinstance(write, UploadArtifact):
+                self._pins.release(write.pin)
+
+    def _create(self, write: CreateRun) -> None:
+        if self._ledger.run_id(write.run_key) is not None:
+            return
+        parent_id = None if write.parent is None else self._parent_id(write, write.parent)
+        run_id = self._store.create_run(
+            NewRun(write.run_key, write.experiment, write.name, write.started_at_ms, write.tags, parent_id)
+        )
+        self._ledger.bind(write.run_key, run_id)
+
+    def _parent_id(self, write: CreateRun, parent: RunKey) -> str:
+        known = self._ledger.run_id(parent) or self._search(parent, write.experiment)
+        if known is None:
+            raise RunUnknown(parent)
+        return known
+
+    def _search(self, run_key: RunKey, experiment: str) -> str | None:
+        query = RunQuery(
+            experiments=(experiment,),
+            statuses=ANY_STATUS,
+            tags={self._vocabulary.key("run.key"): run_key},
+            tag_fields=frozenset(),
+            param_fields=frozenset(),
+            metric_fields=frozenset(),
+        )
+        return next((run.run_id for run in self._store.find(query)), None)
+
+    def _run_id(self, run_key: RunKey) -> str:
+        run_id = self._ledger.run_id(run_key)
+        if run_id is None:
+            raise RunUnknown(run_key)
+        return run_id
+
+    def _record(self, run_key: RunKey, batches: list[RecordBatch]) -> None:
+        run_id = self._run_id(run_key)
+        for batch in _merge(batches):
+            self._store.record(run_id, spill(batch, run_id, self._store.capabilities, self._artifacts))
+
+    def _upload(self, write: UploadArtifact) -> None:
+        self._artifacts.put(self._run_id(write.run_key), self._pins.path(write.pin), write.manifest)
+
+
+def _merge(batches: Iterable[RecordBatch]) -> Iterator[RecordBatch]:
+    """As few batches as possible; a param that changes its value starts another, so that the store sees it."""
+    params: dict[str, str] = {}
+    metrics: list[MetricPoint] = []
+    tags: dict[str, str] = {}
+    for batch in batches:
+        if any(params.get(name, text) != text for name, text in batch.params.items()):
+            yield RecordBatch(params, tuple(metrics), tags)
+            params, metrics, tags = {}, [], {}
+        params.update(batch.params)
+        metrics.extend(batch.metrics)
+        tags.update(batch.tags)
+    last = RecordBatch(params, tuple(metrics), tags)
+    if last:
+        yield last

@@ -1,0 +1,128 @@
+"""Where a model came from: the tree of its ancestors, with what was measured of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from .run_view import RunView
+from .stage import Stage
+from .vocabulary import DEFAULT_VOCABULARY, Vocabulary
+
+_LINEAGE_ORDER = ("selection", "parent", "refit", "trial", "sweep")
+
+
+@dataclass(frozen=True, slots=True)
+class LineageNode:
+    """A run and what it came from. `run` is a ref where the run is not known.
+
+    `relation` says what it is to the node above; `repeated` marks a run that is unfolded elsewhere.
+    """
+
+    run: RunView | str
+    relation: str
+    children: tuple[LineageNode, ...] = ()
+    repeated: bool = False
+
+    @property
+    def ref(self) -> str:
+        """The run key, `run:<backend id>`, or the content digest of an external model."""
+        return self.run if isinstance(self.run, str) else self.run.ref
+
+    def walk(self) -> Iterator[LineageNode]:
+        """This node and all below, top down."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+
+def lineage_of(
+    ref: str, runs: Mapping[str, RunView], vocabulary: Vocabulary = DEFAULT_VOCABULARY
+) -> LineageNode:
+    """The tree of a run's ancestors, by parent, refit, subject, winner and lineage edges.
+
+    Folds stand below their trial, benchmarks below the run they measured. Total: unknown refs are leaves,
+    every run is unfolded once, and a cycle ends at the run that closes it.
+    """
+    return _Tree(runs, vocabulary).node(ref, "target", ())
+
+
+class _Tree:
+    def __init__(self, runs: Mapping[str, RunView], vocabulary: Vocabulary) -> None:
+        self._runs = runs
+        self._vocabulary = vocabulary
+        self._seen: set[str] = set()
+        self._folds: defaultdict[str, list[RunView]] = defaultdict(list)
+        self._benchmarks: defaultdict[str, list[RunView]] = defaultdict(list)
+        for run in runs.values():
+            if run.stage is Stage.FOLD and run.parent is not None:
+                self._folds[run.parent].append(run)
+            if run.stage is Stage.BENCHMARK and run.subject is not None:
+                self._benchmarks[run.subject].append(run)
+
+    def node(self, ref: str, relation: str, path: tuple[str, ...]) -> LineageNode:
+        run = self._runs.get(ref)
+        if run is None:
+            return LineageNode(ref, relation)
+        if ref in self._seen:
+            return LineageNode(run, relation, repeated=True)
+        self._seen.add(ref)
+        children: list[LineageNode] = []
+        below: set[str] = set()
+        for name, target in self._ancestors(run):
+            if target not in below:
+                child = self.node(target, name, (*path, ref))
+                children.append(child)
+                below.update(each.ref for each in child.walk())
+        for name, found in (("fold", self._folds[ref]), ("benchmark", self._benchmarks[ref])):
+            for each in sorted(found, key=lambda run: (run.started_at, run.ref)):
+                if each.ref not in below and each.ref not in path:
+                    self._seen.add(each.ref)
+                    children.append(LineageNode(each, name))
+        return LineageNode(run, relation, tuple(children))
+
+    def _ancestors(self, run: RunView) -> Iterator[tuple[str, str]]:
+        """Closest first, so that an ancestor stands where it belongs and not once more above."""
+        if run.stage is Stage.SELECTION:
+            for relation, name in (
+                ("winner_refit", "selection.winner_refit"),
+                ("winner", "selection.winner"),
+                ("pointer", "pointer.ref"),
+            ):
+                ref = self._vocabulary.read(name, run.tags, run=run.ref)
+                if isinstance(ref, str):
+                    yield relation, ref
+        if run.subject is not None:
+            yield "subject", run.subject
+        if run.refit_of is not None:
+            yield "refit_of", run.refit_of
+        for word in _LINEAGE_ORDER:
+            if word in run.lineage:
+                yield "input" if word == "parent" else word, run.lineage[word]
+        if run.parent is not None:
+            yield "parent", run.parent
+
+
+def render(node: LineageNode) -> list[str]:
+    """The tree as text lines."""
+    return [_label(node), *_below(node, "")]
+
+
+def _below(node: LineageNode, indent: str) -> Iterator[str]:
+    for child in node.children:
+        last = child is node.children[-1]
+        yield f"{indent}{'└─' if last else '├─'} {child.relation}: {_label(child)}"
+        yield from _below(child, indent + ("   " if last else "│  "))
+
+
+def _label(node: LineageNode) -> str:
+    if isinstance(node.run, str):
+        return f"{node.ref} (not found)"
+    run = node.run
+    kind, _, digest = run.ref.partition(":")
+    short = f"{kind}:{digest[:8]}" if kind == "rk3" else run.ref
+    words = [str(run.stage or "run"), run.name, str(run.status), short]
+    if run.trial_number is not None:
+        words.insert(1, f"#{run.trial_number}")
+    return " ".join(words) + (" (see above)" if node.repeated else "")

@@ -1,0 +1,158 @@
+"""From all runs of a scope to the inputs of a decision: joined, screened, counted and trimmed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from ..run import RunStatus
+from ..run_view import KeySchema, RunView
+from ..stage import Stage
+from ..stored_run import Lifecycle
+from .inputs import Inputs, QuerySet, Screened, ScreenedReason, set_digest
+from .joining import distinct, join
+from .measurement import spread_name
+from .metric import MetricFrom
+from .objective import resolve_objective
+from .plan import SelectionPlan
+from .rejection import RejectionReason
+from .run_record import stub, trimmed
+from .scope import check_prefixes, out_of_scope
+from .screen import not_taking_part
+from .unmeasured import unmeasured_trials
+from .warning import SelectionWarning, WarningCode
+
+_QUERIED = (Stage.TRIAL, Stage.REFIT, Stage.BENCHMARK)
+
+
+def gather(
+    runs: Iterable[RunView],
+    plan: SelectionPlan,
+    *,
+    list_screened: int = 100,
+    screen_unmeasured: bool = True,
+) -> Inputs:
+    """The inputs of a decision.
+
+    Runs that fail checks 1–3 are screened: counted, digested, and listed up to `list_screened` a reason; so are,
+    unless `screen_unmeasured` is off, trials that no benchmark names when the policy needs one.
+    """
+    known = join(distinct(runs))
+    check_prefixes(plan.scope, (run.study_key for run in known if run.study_key))
+    split = _Split()
+    for run in known:
+        if run.stage in _QUERIED and out_of_scope(run, plan.scope) is None:
+            split.add(_assume(run, plan, split), plan)
+    plan = _with_objective(plan, split)
+    cited = _cited(known, split)
+    if screen_unmeasured and plan.policy.needs_benchmark:
+        split.screen_trials(unmeasured_trials(split.inputs(plan, cited).pool, plan))
+    return split.inputs(plan, cited, list_screened)
+
+
+@dataclass(slots=True)
+class _Split:
+    """Runs in scope: those that take part, and those that are screened, by reason."""
+
+    taking_part: dict[str, RunView] = field(default_factory=dict)
+    screened: dict[RejectionReason, list[RunView]] = field(default_factory=dict)
+    finished: dict[Stage, list[RunView]] = field(default_factory=lambda: {stage: [] for stage in _QUERIED})
+    assumed: set[str] = field(default_factory=set)
+
+    def add(self, run: RunView, plan: SelectionPlan) -> None:
+        if _usable(run) and run.stage is not None:
+            self.finished[run.stage].append(run)
+        if fault := not_taking_part(run, plan.scope):
+            self.screened.setdefault(fault[0], []).append(run)
+        else:
+            self.taking_part[run.ref] = run
+
+    def screen_trials(self, reasons: dict[str, RejectionReason]) -> None:
+        for ref, reason in reasons.items():
+            self.screened.setdefault(reason, []).append(self.taking_part.pop(ref))
+
+    def inputs(self, plan: SelectionPlan, cited: list[RunView], list_screened: int = 0) -> Inputs:
+        names = _metrics_read(plan)
+        experiments = plan.scope.experiments
+        everyone = [run for found in self.screened.values() for run in found]
+        return Inputs(
+            plan=plan,
+            runs=tuple(trimmed(self.taking_part[ref], names) for ref in sorted(self.taking_part)),
+            cited=tuple(sorted((stub(run) for run in cited), key=lambda run: run.ref)),
+            candidate_set=tuple(
+                QuerySet(stage, experiments, len(found), set_digest(found))
+                for stage, found in self.finished.items()
+            ),
+            screened=Screened(
+                reasons={
+                    reason: _tally(found, list_screened) for reason, found in sorted(self.screened.items())
+                },
+                open_studies=tuple(
+                    sorted({run.study_key for run in everyone if _running(run) and run.study_key})
+                ),
+                refits=tuple(
+                    trimmed(run, frozenset())
+                    for run in sorted(everyone, key=lambda run: run.ref)
+                    if run.stage is Stage.REFIT and not _usable(run)
+                ),
+                warnings=self._warnings(),
+            ),
+        )
+
+    def _warnings(self) -> tuple[SelectionWarning, ...]:
+        assumed = sorted(self.assumed & self.taking_part.keys())
+        if not assumed:
+            return ()
+        detail = "no key schema recorded: scope.assume_schema decides"
+        return (SelectionWarning(WarningCode.SCHEMA_ASSUMED, tuple(assumed), detail),)
+
+
+def _with_objective(plan: SelectionPlan, split: _Split) -> SelectionPlan:
+    """The plan with the objective's metric spelt out: the trials that are left may not record it."""
+    trials = (run for run in split.taking_part.values() if run.stage is Stage.TRIAL)
+    objective = resolve_objective(trials, plan.policy.objective)
+    if objective is None or plan.policy.objective.metric is not None:
+        return plan
+    named = plan.policy.objective.model_copy(update={"metric": objective.name})
+    return plan.model_copy(update={"policy": plan.policy.model_copy(update={"objective": named})})
+
+
+def _assume(run: RunView, plan: SelectionPlan, split: _Split) -> RunView:
+    if run.key_schema is not None or plan.scope.assume_schema is None:
+        return run
+    split.assumed.add(run.ref)
+    return replace(run, key_schema=KeySchema(plan.scope.assume_schema))
+
+
+def _cited(known: list[RunView], split: _Split) -> list[RunView]:
+    """Runs that a refit names and that do not take part: the link needs them to be there."""
+    by_ref = {run.ref: run for run in known}
+    refits = (run for run in split.taking_part.values() if run.stage is Stage.REFIT)
+    named = {refit.refit_of for refit in refits if refit.refit_of} - split.taking_part.keys()
+    return [by_ref[ref] for ref in named if ref in by_ref]
+
+
+def _metrics_read(plan: SelectionPlan) -> frozenset[str]:
+    names = {plan.policy.objective.metric or "", *plan.policy.benchmark.required_metrics}
+    for _, spec in plan.policy.metrics:
+        names.add(spec.stored_name)
+        if spec.source is MetricFrom.BENCHMARK and (spread := spread_name(spec.name)):
+            names.add(spread)
+    return frozenset(names - {""})
+
+
+def _tally(runs: list[RunView], listed: int) -> ScreenedReason:
+    return ScreenedReason(
+        count=len(runs),
+        trials=sum(run.stage is Stage.TRIAL for run in runs),
+        digest=set_digest(runs),
+        listed=tuple(sorted(run.ref for run in runs)[:listed]),
+    )
+
+
+def _usable(run: RunView) -> bool:
+    return run.status is RunStatus.FINISHED and run.lifecycle is Lifecycle.ACTIVE
+
+
+def _running(run: RunView) -> bool:
+    return run.stage is Stage.TRIAL and run.status is RunStatus.RUNNING and run.lifecycle is Lifecycle.ACTIVE

@@ -1,0 +1,107 @@
+"""Runs made ready for a decision: one view a ref, edges as refs, fields joined from the sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from ..run import RunStatus
+from ..run_view import KeySchema, RunView
+from ..stage import Stage
+from ..stored_run import Lifecycle
+from .order import newest_first
+
+DECISIVE = frozenset({Stage.SWEEP, Stage.TRIAL, Stage.REFIT, Stage.BENCHMARK})
+
+
+def distinct(runs: Iterable[RunView]) -> list[RunView]:
+    """The runs of the stages that decisions read, one a ref, sorted by ref.
+
+    Of several with one ref: active before deleted, FINISHED before others, the newest, the smaller backend id.
+    """
+    by_ref: dict[str, RunView] = {}
+    for run in runs:
+        if run.stage in DECISIVE:
+            other = by_ref.get(run.ref)
+            if other is None or _preference(run) < _preference(other):
+                by_ref[run.ref] = run
+    return [by_ref[ref] for ref in sorted(by_ref)]
+
+
+def join(runs: Iterable[RunView]) -> list[RunView]:
+    """The runs with edges as refs, and what trials, refits and benchmarks lack taken from where it is recorded.
+
+    Key schema, objectives and family of a trial or refit come from its sweep; the key schema of a refit or
+    benchmark that still has none from the run it names, else from the trial with the same keys.
+    """
+    known = list(runs)
+    names = _names(known)
+    by_ref = {run.ref: run for run in known}
+    joined = [_from_sweep(_edges(run, names), by_ref) for run in known]
+    by_ref = {run.ref: run for run in joined}
+    by_keys = {
+        (run.study_key, run.trial_key): run.key_schema
+        for run in joined
+        if run.stage is Stage.TRIAL and run.trial_key and run.key_schema
+    }
+    return [_with_schema(run, by_ref, by_keys) for run in joined]
+
+
+def _preference(run: RunView) -> tuple[bool, bool, tuple[int, int, int, str], str]:
+    deleted = run.lifecycle is not Lifecycle.ACTIVE
+    return (deleted, run.status is not RunStatus.FINISHED, newest_first(run), run.run_id)
+
+
+def _names(runs: list[RunView]) -> dict[str, str]:
+    names: dict[str, str] = {}
+    for run in runs:
+        if run.run_id:
+            names.setdefault(run.run_id, run.ref)
+            names.setdefault(f"run:{run.run_id}", run.ref)
+    names.update({run.ref: run.ref for run in runs})
+    return names
+
+
+def _edges(run: RunView, names: Mapping[str, str]) -> RunView:
+    subject = run.subject if run.stage is not Stage.BENCHMARK else _subject(run)
+    edges = {"parent": run.parent, "refit_of": run.refit_of, "subject": subject}
+    resolved = {edge: names.get(target, target) if target else None for edge, target in edges.items()}
+    if all(getattr(run, edge) == target for edge, target in resolved.items()):
+        return run
+    return replace(run, parent=resolved["parent"], refit_of=resolved["refit_of"], subject=resolved["subject"])
+
+
+def _subject(run: RunView) -> str | None:
+    """The run that was measured: recorded, else (legacy) first in the benchmark key, else the lineage's refit."""
+    if run.subject or run.key_schema is KeySchema.V3:
+        return run.subject
+    first, colon, _ = (run.benchmark_key or "").partition(":")
+    if colon and first and first != "bk3":
+        return first
+    return run.lineage.get("refit")
+
+
+def _from_sweep(run: RunView, by_ref: Mapping[str, RunView]) -> RunView:
+    if run.stage not in (Stage.TRIAL, Stage.REFIT) or (run.key_schema and run.objectives and run.family):
+        return run
+    sweep = by_ref.get(run.parent or "")
+    if sweep is None or sweep.stage is not Stage.SWEEP:
+        return run
+    return replace(
+        run,
+        key_schema=run.key_schema or sweep.key_schema,
+        objectives=run.objectives or sweep.objectives,
+        family=run.family or sweep.family,
+    )
+
+
+def _with_schema(
+    run: RunView,
+    by_ref: Mapping[str, RunView],
+    by_keys: Mapping[tuple[str | None, str | None], KeySchema | None],
+) -> RunView:
+    if run.key_schema or run.stage not in (Stage.REFIT, Stage.BENCHMARK):
+        return run
+    named = by_ref.get((run.refit_of if run.stage is Stage.REFIT else run.subject) or "")
+    schema = (named.key_schema if named else None) or by_keys.get((run.study_key, run.trial_key))
+    return replace(run, key_schema=schema) if schema else run

@@ -1,0 +1,71 @@
+"""Which runs are in scope, and which legacy experiments belong to a project."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ..errors import PolicyInvalid
+from ..run_view import RunView
+from ..stage import Stage
+from .candidate import UNKNOWN_FAMILY
+from .sections import ScopeConfig
+from .warning import SelectionWarning, WarningCode
+
+_PREFIX = re.compile(r"[0-9a-f]{12,63}")
+
+
+def out_of_scope(run: RunView, scope: ScopeConfig) -> str | None:
+    """The scope key that excludes a run, or None. A refit or benchmark is excluded only by what it records."""
+    trial = run.stage is Stage.TRIAL
+    if scope.studies and (trial or run.study_key):
+        if not any(_names(study, run.study_key) for study in scope.studies):
+            return "scope.studies"
+    if scope.families and (trial or run.family):
+        if (run.family or UNKNOWN_FAMILY) not in scope.families:
+            return "scope.families"
+    if trial and scope.since_ms is not None and run.started_at < scope.since_ms:
+        return "scope.since"
+    return None
+
+
+def check_prefixes(scope: ScopeConfig, study_keys: Iterable[str]) -> None:
+    """Raises PolicyInvalid when a prefix in `scope.studies` names several studies."""
+    keys = sorted(set(study_keys))
+    for study in scope.studies:
+        named = [key for key in keys if _names(study, key)]
+        if len(named) > 1:
+            raise PolicyInvalid(
+                f"selection.scope.studies: {study!r} begins the keys of {len(named)} studies",
+                cure=f"write more digits; the studies are {', '.join(named)}",
+                key="selection.scope.studies",
+            )
+
+
+def legacy_experiments(
+    project: str, existing: Iterable[str], listed: Iterable[str] = ()
+) -> tuple[tuple[str, ...], tuple[SelectionWarning, ...]]:
+    """The experiments `<project>-hpo-<family>`, sorted; those whose family holds `-hpo-` only if listed."""
+    prefix, wanted = f"{project}-hpo-", frozenset(listed)
+    found: list[str] = []
+    warnings: list[SelectionWarning] = []
+    for name in sorted(set(existing)):
+        family = name.removeprefix(prefix)
+        if family == name or not family:
+            continue
+        if name.count("-hpo-") > 1 and name not in wanted:
+            detail = "several ways to split it into project and family: list it in scope.experiments"
+            warnings.append(SelectionWarning(WarningCode.EXPERIMENT_AMBIGUOUS, (name,), detail))
+        else:
+            found.append(name)
+    return tuple(found), tuple(warnings)
+
+
+def _names(study: str, key: str | None) -> bool:
+    if key is None:
+        return False
+    if key == study:
+        return True
+    kind, _, digits = study.rpartition(":")
+    key_kind, _, key_digits = key.rpartition(":")
+    return kind in ("", key_kind) and bool(_PREFIX.fullmatch(digits)) and key_digits.startswith(digits)

@@ -1,0 +1,34 @@
+"""The numbers of a COMPLETE trial, over its folds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .aggregate import mean, summarise_folds
+from .events import Metrics
+from .study import StudyDefinition
+
+
+def trial_values(study: StudyDefinition, folds: Sequence[Metrics]) -> Metrics:
+    """Each objective's value: the study's aggregate over the folds, in fold order."""
+    return {
+        objective.metric: summarise_folds(
+            [fold[objective.metric] for fold in folds], study.fold_aggregate, objective.direction
+        ).value
+        for objective in study.objectives
+    }
+
+
+def trial_spread(study: StudyDefinition, folds: Sequence[Metrics]) -> Metrics:
+    """What a trial says besides its values: `<m>_std` and `<m>_se` of each objective (from two folds on), the
+    mean of every other metric that all folds reported, and `folds_scored`.
+    """
+    spread: Metrics = {"folds_scored": float(len(folds))}
+    names = {objective.metric for objective in study.objectives}
+    for objective in study.objectives:
+        values = [fold[objective.metric] for fold in folds]
+        summary = summarise_folds(values, study.fold_aggregate, objective.direction)
+        if summary.std is not None and summary.se is not None:
+            spread |= {f"{objective.metric}_std": summary.std, f"{objective.metric}_se": summary.se}
+    shared = set.intersection(*(set(fold) for fold in folds)) - names
+    return spread | {name: mean([fold[name] for fold in folds]) for name in sorted(shared)}

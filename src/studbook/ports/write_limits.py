@@ -1,0 +1,51 @@
+"""A write against a backend's declared limits: over one of them it is refused whole, and never cut."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from ..domain.errors import TrackingRefused
+from ..domain.store_writes import RecordBatch
+from .capabilities import Capabilities
+
+
+def refuse_over_limits(capabilities: Capabilities, batch: RecordBatch) -> None:
+    """Raise TrackingRefused when a key or value is longer than the backend can hold, or a key is empty."""
+    _check_keys(capabilities, "param", batch.params)
+    _check_keys(capabilities, "tag", batch.tags)
+    _check_keys(capabilities, "metric", {point.name for point in batch.metrics})
+    _check_values("param", batch.params.items(), capabilities.param_value_length)
+    _check_values("tag", batch.tags.items(), capabilities.tag_value_length)
+
+
+def refuse_over_count(kind: str, keys: Collection[str], limit: int | None) -> None:
+    """Raise TrackingRefused when a run would hold more params or tags than the backend allows."""
+    if limit is not None and len(keys) > limit:
+        raise TrackingRefused(
+            f"the run would hold {len(keys)} {kind}s, and the backend takes {limit}",
+            cure=f"keep the {kind}s in an artifact",
+            kind=kind,
+            limit=limit,
+        )
+
+
+def _check_keys(capabilities: Capabilities, kind: str, keys: Iterable[str]) -> None:
+    for key in keys:
+        if not 0 < len(key) <= capabilities.key_length:
+            raise TrackingRefused(
+                f"a {kind} key has {len(key)} characters: {key[:40]!r}",
+                cure=f"use 1 to {capabilities.key_length} characters",
+                kind=kind,
+            )
+
+
+def _check_values(kind: str, items: Iterable[tuple[str, str]], limit: int) -> None:
+    for key, value in items:
+        if len(value) > limit:
+            raise TrackingRefused(
+                f"the value of {kind} {key!r} has {len(value)} characters, and the backend takes {limit}",
+                cure="spill the value to an artifact and record its digest",
+                kind=kind,
+                key=key,
+                limit=limit,
+            )

@@ -1,0 +1,191 @@
+"""Stores that break one promise each, and the tests of the contract that must notice."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from studbook.adapters.memory.artifact_store import MemoryArtifactStore
+from studbook.domain.artifact_placement import stored_path
+from studbook.domain.errors import ArtifactNotFound
+from studbook.domain.manifest import ArtifactManifest
+from studbook.ports.artifact_store import ArtifactStore, StoredFile
+from studbook.ports.contract.artifact_store import ArtifactStoreContract
+from studbook.ports.contract.violations import violations
+
+
+class Suite(ArtifactStoreContract):
+    def corrupt(self, store: ArtifactStore, run_id: str, path: str, content: bytes | None) -> None:
+        assert isinstance(store, MemoryArtifactStore)
+        if content is None:
+            del store.runs[run_id][path]
+        else:
+            store.runs[run_id][path] = content
+
+
+class ManifestFirst(MemoryArtifactStore):
+    def put(self, run_id: str, source: Path, manifest: ArtifactManifest) -> ArtifactManifest:
+        self.files(run_id).create(manifest.manifest_path, manifest.to_bytes())
+        for file in manifest.files:
+            local = source if source.is_file() else source / file.path
+            self.files(run_id).send(local, stored_path(manifest, file))
+        return manifest
+
+
+class TrustsTheSource(MemoryArtifactStore):
+    """Sends what is there, and writes the manifest that it was given."""
+
+    def put(self, run_id: str, source: Path, manifest: ArtifactManifest) -> ArtifactManifest:
+        for file in manifest.files:
+            local = source if source.is_file() else source / file.path
+            if local.is_file():
+                self.files(run_id).send(local, stored_path(manifest, file))
+        self.files(run_id).create(manifest.manifest_path, manifest.to_bytes())
+        return manifest
+
+
+class OverwritesAttempts(MemoryArtifactStore):
+    def put(self, run_id: str, source: Path, manifest: ArtifactManifest) -> ArtifactManifest:
+        if source.exists():
+            self.runs.setdefault(run_id, {}).pop(manifest.manifest_path, None)
+        return super().put(run_id, source, manifest)
+
+
+class AlwaysSendsAgain(MemoryArtifactStore):
+    """Takes a new attempt for content that it holds already."""
+
+    def put(self, run_id: str, source: Path, manifest: ArtifactManifest) -> ArtifactManifest:
+        attempts = sum(path.startswith("studbook/manifests/") for path in self.runs.get(run_id, {}))
+        again = manifest.model_copy(update={"attempt": attempts + 1})
+        for file in again.files:
+            local = source if source.is_file() else source / file.path
+            self.files(run_id).send(local, stored_path(again, file))
+        self.files(run_id).create(again.manifest_path, again.to_bytes())
+        return again
+
+
+class NoVerification(MemoryArtifactStore):
+    def fetch(self, run_id: str, manifest: ArtifactManifest, destination: Path) -> None:
+        for file in manifest.files:
+            target = destination if manifest.is_single_file else destination / file.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self.files(run_id).receive(stored_path(manifest, file), target)
+
+
+class ChecksSizesOnly(NoVerification):
+    def fetch(self, run_id: str, manifest: ArtifactManifest, destination: Path) -> None:
+        stored = self.runs[run_id]
+        for file in manifest.files:
+            path = stored_path(manifest, file)
+            if len(stored.get(path, b"")) != file.size:
+                raise ArtifactNotFound("of another size", cure="none")
+        super().fetch(run_id, manifest, destination)
+
+
+class WritesInPlace(MemoryArtifactStore):
+    """Verifies, but leaves what it had when it fails."""
+
+    def fetch(self, run_id: str, manifest: ArtifactManifest, destination: Path) -> None:
+        try:
+            super().fetch(run_id, manifest, destination)
+        except Exception:
+            destination.mkdir()
+            raise
+
+
+class ForgetsEmptyFiles(MemoryArtifactStore):
+    def list_files(self, run_id: str) -> tuple[StoredFile, ...]:
+        return tuple(file for file in super().list_files(run_id) if file.size)
+
+
+class Unsorted(MemoryArtifactStore):
+    def list_files(self, run_id: str) -> tuple[StoredFile, ...]:
+        return super().list_files(run_id)[::-1]
+
+    def manifests(self, run_id: str) -> tuple[ArtifactManifest, ...]:
+        return super().manifests(run_id)[::-1]
+
+
+class AllAttempts(MemoryArtifactStore):
+    def manifests(self, run_id: str) -> tuple[ArtifactManifest, ...]:
+        files = self.files(run_id)
+        return tuple(
+            ArtifactManifest.from_bytes(files.read(path))
+            for path in sorted(files.sizes())
+            if path.startswith("studbook/manifests/")
+        )
+
+
+class RewritesRecords(MemoryArtifactStore):
+    def put_record(self, run_id: str, path: str, content: bytes) -> None:
+        self.runs.setdefault(run_id, {})[path] = content
+
+
+class OneRun(MemoryArtifactStore):
+    """Keeps the files of all runs in one place."""
+
+    def list_files(self, run_id: str) -> tuple[StoredFile, ...]:
+        everything = [file for run in self.runs for file in MemoryArtifactStore.list_files(self, run)]
+        return tuple(sorted(everything, key=lambda file: file.path))
+
+
+class EmptyForAbsent(MemoryArtifactStore):
+    def read(self, run_id: str, path: str) -> bytes:
+        return self.runs[run_id].get(path, b"")
+
+
+@pytest.fixture
+def folders() -> Iterator[Iterator[Path]]:
+    made: list[Path] = []
+
+    def make() -> Iterator[Path]:
+        while True:
+            made.append(Path(tempfile.mkdtemp()))
+            yield made[-1]
+
+    yield make()
+    for folder in made:
+        shutil.rmtree(folder)
+
+
+def broken_promises(store: type[MemoryArtifactStore], folders: Iterator[Path]) -> set[str]:
+    numbers = itertools.count()
+    return violations(
+        Suite(),
+        store=store,
+        make_run=lambda: lambda: f"run-{next(numbers)}",
+        tmp_path=lambda: next(folders),
+    )
+
+
+def test_a_sound_store_breaks_nothing(folders: Iterator[Path]) -> None:
+    assert broken_promises(MemoryArtifactStore, folders) == set()
+
+
+@pytest.mark.parametrize(
+    ("store", "noticed_by"),
+    [
+        (ManifestFirst, "test_the_manifest_comes_last"),
+        (TrustsTheSource, "test_a_source_that_is_not_what_its_manifest_says_is_refused"),
+        (OverwritesAttempts, "test_other_content_is_the_next_attempt_and_the_first_stays"),
+        (AlwaysSendsAgain, "test_the_same_content_twice_is_sent_once"),
+        (NoVerification, "test_damaged_bytes_never_arrive"),
+        (ChecksSizesOnly, "test_damaged_bytes_never_arrive"),
+        (WritesInPlace, "test_a_lost_file_is_told_and_nothing_arrives"),
+        (ForgetsEmptyFiles, "test_names_are_exact_and_the_listing_is_sorted_and_complete"),
+        (Unsorted, "test_manifests_are_sorted_by_name"),
+        (AllAttempts, "test_other_content_is_the_next_attempt_and_the_first_stays"),
+        (RewritesRecords, "test_records_are_written_once"),
+        (OneRun, "test_runs_do_not_see_each_others_files"),
+        (EmptyForAbsent, "test_reading_what_is_not_there"),
+    ],
+)
+def test_a_broken_store_is_noticed(
+    store: type[MemoryArtifactStore], noticed_by: str, folders: Iterator[Path]
+) -> None:
+    assert noticed_by in broken_promises(store, folders)
