@@ -33,7 +33,7 @@ def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
 
 def test_the_layers_hold() -> None:
     done = lint_imports(ROOT)
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
     assert "0 broken" in done.stdout
 
 

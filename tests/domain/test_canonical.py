@@ -15,7 +15,7 @@ from uuid import UUID
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -98,7 +98,7 @@ TABLE: list[tuple[object, str]] = [
     ([3, 1, 2], "[3,1,2]"),
     ((3, 1, 2), "[3,1,2]"),
     ({3, 1}, '{"$set":[1,3]}'),
-    (frozenset({10, 9, "a", 9.0}), '{"$set":["a",10,9]}'),
+    (frozenset({10, 9, "a"}), '{"$set":["a",10,9]}'),
     (unordered(["b", "a", "b", 10, 9]), '["a","b",10,9]'),
     ({"a": None}, '{"a":null}'),
     ({}, "{}"),
@@ -155,7 +155,7 @@ def test_value_without_canonical_form_is_refused_with_place_and_cure(value: obje
 def test_refusal_names_the_type() -> None:
     with pytest.raises(IdentityError, match=r"^a\.b: complex has no canonical form"):
         canonical({"a": {"b": 1j}})
-    with pytest.raises(IdentityError, match="ndarray.*digest"):
+    with pytest.raises(IdentityError, match=r"ndarray.*digest"):
         canonical(np.zeros(3))
 
 
@@ -262,7 +262,7 @@ def test_float_survives(number: float) -> None:
     text = canonical(number)
     if abs(number) < 2**53:
         assert json.loads(text) == number
-    assert canonical(Decimal(repr(number))) == text
+        assert canonical(Decimal(repr(number))) == text
 
 
 @given(finite, finite)
@@ -322,14 +322,10 @@ def test_time_zone_of_a_moment_does_not_count(moment: datetime) -> None:
     assert datetime.fromisoformat(json.loads(canonical(moment))) == moment
 
 
-@given(st.timedeltas())
+@given(st.timedeltas(max_value=timedelta.max - timedelta(days=1)))
 def test_durations_are_exact(duration: timedelta) -> None:
-    assume(duration != timedelta(0))
-    assert (
-        canonical(duration) != canonical(duration + timedelta(microseconds=1))
-        if duration < timedelta.max
-        else True
-    )
+    assert canonical(duration) != canonical(duration + timedelta(microseconds=1))
+    assert canonical(duration) == canonical(Decimal(duration // timedelta(microseconds=1)).scaleb(-6))
 
 
 @given(values, st.sampled_from([math.nan, 1j, b"".join, Fraction(1, 2)]))

@@ -35,6 +35,10 @@ class TraceLineage:
                     runs |= {each.ref: each for each in (run, *self._beside(run))}
 
     def _root(self, target: Target) -> RunView:
+        if isinstance(target, RunView):
+            return target
+        if isinstance(target, str):
+            return self._catalog.resolve(target)
         subject = resolve_subject(target, self._catalog)
         return self._catalog.resolve(subject.selection) if subject.selection else subject.run
 

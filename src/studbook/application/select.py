@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import rfc8785
-from pydantic import JsonValue
 
 from ..domain.events import ModelSelected, RunEnded
 from ..domain.keys import RunKey
@@ -17,8 +16,9 @@ from ..domain.manifest import ArtifactKind
 from ..domain.run import Ending, RunStatus
 from ..domain.run_identity import of_selection
 from ..domain.run_view import RunView
-from ..domain.selection.config import RecordMode, SelectionConfig
+from ..domain.selection.config import SelectionConfig
 from ..domain.selection.result import SelectionResult
+from ..domain.selection.sections import RecordMode
 from ..domain.selection.select import select
 from ..domain.stage import Stage
 from ..domain.stored_run import Lifecycle
@@ -76,27 +76,26 @@ class SelectModel:
 
     def _store(self, result: SelectionResult, runs: tuple[RunView, ...], attempt: int) -> RunKey:
         identity = of_selection(self._opening.project.name, result.selection_key, attempt)
-        by_ref = {run.ref: run for run in runs}
-        winner = by_ref[result.winner.artifact_run]
+        winner = next(run for run in runs if run.ref == result.winner.artifact_run)
         started = self._opening.started(identity, {"selection": result.selection_key})
         selected = ModelSelected(
             selection_key=result.selection_key,
-            policy=result.policy_name,
+            policy=result.policy,
             winner_trial=result.winner.trial,
             winner_refit=result.winner.refit,
             settings={
-                "policy": result.policy_name,
-                "scope_experiments": ", ".join(result.experiments),
+                "policy": result.policy,
+                "scope_experiments": ", ".join(result.inputs.plan.scope.experiments),
                 "candidates_read": result.funnel["read"],
                 "candidates_contending": result.funnel["contenders"],
             },
-            metrics=result.scores(),
+            metrics=_scores(result),
             lineage=lineage_of(winner),
         )
         folder = self._home / "work" / "selections" / identity.key.folder
         try:
             logged = self._artifacts.build(
-                _record_folder(folder, result, by_ref),
+                _record_folder(folder, result),
                 name="selection",
                 kind=ArtifactKind.ANY,
                 run_key=identity.key,
@@ -113,10 +112,16 @@ def _readable(run: RunView) -> bool:
     return run.status is RunStatus.FINISHED and run.lifecycle is Lifecycle.ACTIVE
 
 
-def _record_folder(folder: Path, result: SelectionResult, runs: Mapping[str, RunView]) -> Path:
+def _scores(result: SelectionResult) -> dict[str, float]:
+    """The winner's score, the runner-up's, and the margin, where the policy has scores."""
+    scores = [contender.score for contender in result.ranking[:2]]
+    named = zip(("score", "runner_up_score", "margin"), (*scores, *[None] * (2 - len(scores)), result.margin), strict=True)
+    return {name: value for name, value in named if value is not None}
+
+
+def _record_folder(folder: Path, result: SelectionResult) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "selection.json").write_bytes(result.body())
-    (folder / "inputs.json").write_bytes(result.inputs())
-    locations: JsonValue = {ref: runs[ref].run_id for ref in sorted(result.refs()) if ref in runs}
-    (folder / "locations.json").write_bytes(rfc8785.dumps(locations))
+    (folder / "inputs.json").write_bytes(result.inputs_json)
+    (folder / "locations.json").write_bytes(rfc8785.dumps(dict(sorted(result.locations.items()))))
     return folder

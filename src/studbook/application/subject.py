@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..domain.errors import InvalidInput, RefitMissing
+from ..domain.errors import InvalidInput, RefitMissing, RunNotFound
 from ..domain.run_view import RunView
 from ..domain.selection.refit_mapping import RefitMapping
+from ..domain.stage import Stage
 from .run_catalog import RunCatalog
 from .run_handle import RunHandle
 from .select import Decision
@@ -40,12 +41,25 @@ def resolve_subject(target: Target, catalog: RunCatalog) -> Subject:
                 )
             return Subject(catalog.resolve(target.refit), target.trial, basis=str(target.basis))
         case RunView():
-            return Subject(target, target.ref)
+            return _followed(target, target.ref, catalog)
         case RunHandle():
             return Subject(catalog.resolve(target.key), target.key)
         case str():
-            return Subject(catalog.resolve(target), target)
+            return _followed(catalog.resolve(target), target, catalog)
     raise InvalidInput(
         f"{type(target).__name__} names no run",
         cure="give a selection, a refit mapping, a run, a run handle or a run key",
     )
+
+
+def _followed(run: RunView, target: str, catalog: RunCatalog) -> Subject:
+    """A recorded selection means its winner's run; any other run means itself."""
+    if run.stage is not Stage.SELECTION:
+        return Subject(run, target)
+    vocabulary = catalog.vocabulary
+    winner = vocabulary.read("selection.winner_refit", run.tags) or vocabulary.read("selection.winner", run.tags)
+    if winner is None:
+        raise RunNotFound(
+            f"selection {run.name} names no winner", cure="select again: `studbook select`", run=run.ref
+        )
+    return Subject(catalog.by_ref(str(winner)), target, selection=run.ref)

@@ -30,7 +30,7 @@ class Checked(Value):
                 _refuse_unknown(data, cls)
             return handler(data)
         except (ValidationError, PydanticCustomError) as error:
-            if info.context is _INSIDE:
+            if info.context is _INSIDE or not isinstance(data, Mapping):
                 raise
             raise _translated(error, cls.ERROR, (cls.__name__,), data) from error
 

@@ -154,7 +154,7 @@ def _check_zip(tree: TreeView, path: str) -> None:
     try:
         with zipfile.ZipFile(_RangedFile(tree, path)) as archive:
             members = archive.infolist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, _BeforeStart):
         refuse(InvalidReason.TRUNCATED, path, "the archive has no readable directory")
     if not members:
         refuse(InvalidReason.EMPTY, path, "the archive is empty")
@@ -168,6 +168,10 @@ def _check_zip(tree: TreeView, path: str) -> None:
         name_and_extra = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
         if member.header_offset + _LOCAL_HEADER + name_and_extra + member.compress_size > size:
             refuse(InvalidReason.TRUNCATED, path, "a member of the archive ends outside of it")
+
+
+class _BeforeStart(OSError):
+    """A seek before the start; zipfile expects an OSError there."""
 
 
 class _RangedFile(io.BufferedIOBase):
@@ -191,7 +195,7 @@ class _RangedFile(io.BufferedIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         if base + offset < 0:
-            raise ValueError("before the start of the file")
+            raise _BeforeStart
         self._position = base + offset
         return self._position
 

@@ -159,10 +159,12 @@ def content_digest_of(value: object, *, at: str = "data") -> str:
     raise refused((at,), f"{type(value).__qualname__} has no content digest", _CURE)
 
 
-def _digests(value: tuple[Any, ...] | list[Any] | Mapping[Any, Any], at: str) -> Any:
+def _digests(value: object, at: str) -> Any:
     if isinstance(value, Mapping):
-        return {key: content_digest_of(item, at=f"{at}.{key}") for key, item in value.items()}
-    return [content_digest_of(item, at=f"{at}[{i}]") for i, item in enumerate(value)]
+        return {key: _digests(item, f"{at}.{key}") for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_digests(item, f"{at}[{i}]") for i, item in enumerate(value)]
+    return content_digest_of(value, at=at)
 
 
 def _array_bytes(array: Any, at: str) -> bytes:

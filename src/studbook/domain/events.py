@@ -369,7 +369,6 @@ class RunReaped(Value):
     kind: Literal["RunReaped"] = "RunReaped"
     reason: str
     last_event_ns: int
-    stage: Stage
     stage: Stage | None = None
 
 

@@ -54,7 +54,7 @@ class Key(str):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        def parse(text: str) -> Self:
+        def parse(text: str) -> Key:
             try:
                 return cls(text)
             except IdentityError as error:

@@ -19,7 +19,7 @@ def objective_values(values: Sequence[float], objectives: int) -> tuple[float, .
 
 
 def intermediate_value(value: float, step: int, last_step: int | None) -> float:
-    """The value as a float. Raises MetricValueInvalid for NaN or infinity, InvalidInput for a step not above."""
+    """The value as a float. Raises MetricValueInvalid for NaN or infinity, InvalidInput for a step back."""
     if step < 0 or (last_step is not None and step <= last_step):
         raise InvalidInput(
             f"step {step} was reported after step {last_step}" if step >= 0 else f"step {step} is negative",

@@ -21,7 +21,7 @@ def plain(value: object, *, at: str = "") -> JsonValue:
 def detached(value: object, *, at: str = "") -> Any:
     """A copy with the same canonical form that shares no list or mapping with `value`.
 
-    As `plain`, but sets (frozen), bytes and decimals stay what they are.
+    As `plain`, but floats, sets (frozen), bytes and decimals that no float equals stay what they are.
     """
     normalise(value, at=at)
     return _copy(value)
@@ -38,7 +38,12 @@ def _copy(value: Any) -> Any:
         return frozenset(value)
     if isinstance(value, (bytes, bytearray)):
         return bytes(value)
-    return value if isinstance(value, (Decimal, float)) else plain(value)
+    if isinstance(value, float):
+        return value
+    normal = normalise(value)
+    if isinstance(normal, dict) and "$dec" in normal:
+        return Decimal(str(normal["$dec"]))
+    return _unescaped(normal, ())
 
 
 def _unescaped(value: JsonValue, path: Path) -> JsonValue:

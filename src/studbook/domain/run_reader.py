@@ -66,6 +66,7 @@ def read_run(
         objectives=objectives,
         trial_state=tags.text("trial.state"),
         end_reason=tags.text("run.end_reason"),
+        error=tags.text("run.error"),
         artifact_state=ArtifactState.AVAILABLE if _SERVED & artifacts.keys() else ArtifactState.UNKNOWN,
         artifacts=artifacts,
         params=tags.params(),

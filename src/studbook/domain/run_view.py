@@ -62,6 +62,7 @@ class RunView:
     objectives: tuple[tuple[str, str], ...] = ()
     trial_state: str | None = None
     end_reason: str | None = None
+    error: str | None = None
     artifact_state: ArtifactState = ArtifactState.UNKNOWN
     artifacts: dict[str, str] = field(default_factory=dict)
     params: dict[str, object] = field(default_factory=dict)

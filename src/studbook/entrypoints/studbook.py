@@ -75,7 +75,11 @@ class Studbook:
             "delivery.mode": delivery,
             **(overrides or {}),
         }
-        loaded = load_settings(overrides=said, config=None if config is None else Path(config))
+        return cls.of(load_settings(overrides=said, config=None if config is None else Path(config)))
+
+    @classmethod
+    def of(cls, loaded: LoadedSettings) -> Studbook:
+        """A book on settings that are loaded already."""
         return cls(Container(loaded=loaded, version=version("studbook")), loaded)
 
     def __enter__(self) -> Self:
@@ -311,9 +315,9 @@ class Studbook:
         """All stored runs that match, in the query's order; complete, or an error."""
         return self.container.catalog().runs(query)
 
-    def find(self, target: Target) -> RunView:
-        """The run that a target means, as it stands in the store."""
-        return resolve_subject(target, self.container.catalog()).run
+    def find(self, ref: str) -> RunView:
+        """The run with this key (12 digits or more), `run:<backend id>` or backend id. Raises RunNotFound."""
+        return self.container.catalog().resolve(ref)
 
     def subscribe(self, handler: Callable[[Any], None], *, name: str = "subscriber") -> Subscription:
         """Have every event and progress notice given to `handler`, in a thread of its own."""

@@ -111,7 +111,7 @@ def test_one_altered_byte_is_reported_and_the_other_appends_are_read(
 
 
 def touched(written: Written, place: int) -> set[int]:
-    """The appends whose lines hold this byte: two of them when it ends a line, nothing when it is the head's."""
+    """The appends whose lines hold this byte: two when it ends the first one's, none when it is the head's."""
     lost = {n for n in range(len(written.ends)) if written.first_byte(n) <= place < written.ends[n]}
     if written.content[place : place + 1] == b"\n" and place + 1 in {written.first_byte(0), *written.ends}:
         lost.add(max(lost) + 1 if lost else 0)

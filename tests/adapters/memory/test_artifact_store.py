@@ -44,7 +44,9 @@ class TestWriteOnceMemoryArtifactStore(TestMemoryArtifactStore):
         assert isinstance(store, MemoryArtifactStore)
         run_id = make_run()
         store.runs[run_id] = {"checkpoint/a": b"left over"}
-        stored = store.put(run_id, write_tree(tmp_path, {"a": b"a"}), make_manifest("checkpoint", {"a": b"a"}))
+        stored = store.put(
+            run_id, write_tree(tmp_path, {"a": b"a"}), make_manifest("checkpoint", {"a": b"a"})
+        )
         assert stored.attempt == 2
         assert store.read(run_id, "checkpoint/a") == b"left over"
         assert store.manifests(run_id) == (stored,)

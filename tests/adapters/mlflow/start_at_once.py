@@ -28,7 +28,9 @@ def main(uri: str) -> int:
         run_key = RunKey(f"rk3:{number:064x}")
         run_id = store.create_run(NewRun(run_key, "together", f"run {number}", 1_700_000_000_000, {}))
         for step in range(5):
-            store.record(run_id, RecordBatch(metrics=(MetricPoint("m", float(step), 1_700_000_000_000, step),)))
+            store.record(
+                run_id, RecordBatch(metrics=(MetricPoint("m", float(step), 1_700_000_000_000, step),))
+            )
         store.end_run(run_id, RunStatus.FINISHED, 1_700_000_000_001)
         store.close()
 

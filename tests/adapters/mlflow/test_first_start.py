@@ -116,7 +116,9 @@ def test_another_revision_is_refused_with_both_and_never_upgraded(database: Path
     [("DROP TABLE alembic_version",), ("DELETE FROM alembic_version",)],
     ids=["no revision table", "no revision"],
 )
-def test_a_half_made_database_is_refused_and_never_repaired(database: Path, statements: tuple[str, ...]) -> None:
+def test_a_half_made_database_is_refused_and_never_repaired(
+    database: Path, statements: tuple[str, ...]
+) -> None:
     execute(database, *statements)
     before = database.read_bytes()
     with pytest.raises(StoreSchemaMismatch, match="half-made"):
@@ -125,7 +127,9 @@ def test_a_half_made_database_is_refused_and_never_repaired(database: Path, stat
 
 
 def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "mlflow.db").write_text("a text about horses, long enough to be looked at as a database header " * 20)
+    (tmp_path / "mlflow.db").write_text(
+        "a text about horses, long enough to be looked at as a database header " * 20
+    )
     with pytest.raises(StoreSchemaMismatch):
         make(tmp_path / "mlflow.db")
 

@@ -17,7 +17,9 @@ from studbook.ports.contract.sampler import study
 from studbook.ports.contract.search_spaces import search_spaces
 from studbook.ports.sampler import SampledStudy
 
-SPACE = SearchSpace.parse({"lr": float_range(0, 1, step=0.25), "depth": int_range(1, 4), "kind": choice("a", "b")})
+SPACE = SearchSpace.parse(
+    {"lr": float_range(0, 1, step=0.25), "depth": int_range(1, 4), "kind": choice("a", "b")}
+)
 INSTALLED = [
     name
     for name, algorithm in SAMPLERS.items()
@@ -89,9 +91,17 @@ def test_a_sampler_whose_package_is_missing_says_which(name: str) -> None:
         ({"pruning": {"algorithm": "medium"}}, "did you mean 'median'"),
         ({"pruning": {"algorithm": "percentile"}}, "add percentile"),
         ({"pruning": {"algorithm": "percentile", "options": {"percentile": 200}}}, "correct the value"),
-        ({"pruning": {"algorithm": "patient", "options": {"patience": 1, "wrapped": {"name": "x"}}}}, "algorithm"),
         (
-            {"pruning": {"algorithm": "patient", "options": {"patience": 1, "wrapped": {"algorithm": "media"}}}},
+            {"pruning": {"algorithm": "patient", "options": {"patience": 1, "wrapped": {"name": "x"}}}},
+            "algorithm",
+        ),
+        (
+            {
+                "pruning": {
+                    "algorithm": "patient",
+                    "options": {"patience": 1, "wrapped": {"algorithm": "media"}},
+                }
+            },
             "did you mean 'median'",
         ),
     ],
@@ -123,7 +133,9 @@ def test_every_pruner_judges_without_a_warning(name: str, capfd: pytest.CaptureF
 
 
 def test_a_patient_pruner_wraps_another() -> None:
-    wrapped = pruner_of("patient", {"patience": 1, "wrapped": {"algorithm": "threshold", "options": {"upper": 1}}})
+    wrapped = pruner_of(
+        "patient", {"patience": 1, "wrapped": {"algorithm": "threshold", "options": {"upper": 1}}}
+    )
     assert type(wrapped).__name__ == "PatientPruner"
 
 
@@ -139,7 +151,7 @@ def test_a_sampler_of_one_objective_refuses_several(monkeypatch: pytest.MonkeyPa
     definition = StudyDefinition(
         name="two",
         objectives=(maximize("score"), minimize("latency")),
-        search_space=SPACE,
+        space=SPACE,
         sampling={"algorithm": "cmaes"},
     )
     with pytest.raises(StudyInvalid, match="one objective"):

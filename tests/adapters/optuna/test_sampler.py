@@ -81,13 +81,14 @@ def test_an_end_that_was_stored_survives_without_closing(tmp_path: Path) -> None
         "no url at all user:hunter2@host",
         "oracle9://user:hunter2@host/db",
         "mysql+nodriver://user:hunter2@host/db",
+        "oracle+cx_oracle://user:hunter2@host/db",
     ],
 )
 def test_a_url_that_can_never_work_is_invalid_and_keeps_its_secret(url: str) -> None:
     with pytest.raises(StudyInvalid) as caught:
         OptunaSampler(lambda _: url).open(study(), 1)
     shown = "".join(traceback.format_exception(caught.value))
-    assert "hunter2" not in shown.replace(url, "") or "://" not in url
+    assert "hunter2" not in shown
     assert caught.value.cure
 
 

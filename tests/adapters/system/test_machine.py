@@ -47,8 +47,14 @@ class TestSystemMachineWithADevice(MachineContract):
         (SimpleNamespace(cuda=backend([0])), ("cuda", "Device 0", 1)),
         (SimpleNamespace(cuda=backend([1]), version=SimpleNamespace(hip="6.2")), ("rocm", "Device 0", 1)),
         (SimpleNamespace(cuda=IDLE, xpu=backend([1])), ("xpu", "Device 0", 1)),
-        (SimpleNamespace(cuda=IDLE, mps=SimpleNamespace(current_allocated_memory=lambda: 8)), ("mps", None, 1)),
-        (SimpleNamespace(cuda=IDLE, mps=SimpleNamespace(current_allocated_memory=lambda: 0)), ("cpu", None, 0)),
+        (
+            SimpleNamespace(cuda=IDLE, mps=SimpleNamespace(current_allocated_memory=lambda: 8)),
+            ("mps", None, 1),
+        ),
+        (
+            SimpleNamespace(cuda=IDLE, mps=SimpleNamespace(current_allocated_memory=lambda: 0)),
+            ("cpu", None, 0),
+        ),
         (SimpleNamespace(cuda=IDLE, xpu=IDLE), ("cpu", None, 0)),
         (SimpleNamespace(), ("cpu", None, 0)),
     ],

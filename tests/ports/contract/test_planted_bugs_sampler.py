@@ -13,7 +13,7 @@ from studbook.domain.errors import StudbookError, SweepError
 from studbook.domain.study import StudyDefinition
 from studbook.ports.contract.sampler import NewSampler, SamplerContract
 from studbook.ports.contract.violations import violations
-from studbook.ports.sampler import Proposal, SampledStudy, SampledTrial
+from studbook.ports.sampler import Proposal, SampledStudy, SampledTrial, Sampler
 
 
 class Faithful:
@@ -41,6 +41,9 @@ class Faithful:
     def fail(self, number: int, attributes: Mapping[str, str]) -> None:
         self.inner.fail(number, attributes)
 
+    def add(self, trial: SampledTrial) -> int:
+        return self.inner.add(trial)
+
     def trials(self) -> tuple[SampledTrial, ...]:
         return self.inner.trials()
 
@@ -65,7 +68,9 @@ class ForgetsFixedParams(Faithful):
         if proposal is None:
             return None
         sampled = {
-            name: value for name, value in proposal.params.items() if self.study.space[name].type != "fixed"  # type: ignore[index]
+            name: value
+            for name, value in proposal.params.items()
+            if self.study.space[name].type != "fixed"  # type: ignore[index]
         }
         return replace(proposal, params=sampled)
 
@@ -103,6 +108,12 @@ class IgnoresASecondEnd(Faithful):
 class LosesAttributes(Faithful):
     def fail(self, number: int, attributes: Mapping[str, str]) -> None:
         self.inner.fail(number, {})
+
+
+class AddsUnderTheOldNumber(Faithful):
+    def add(self, trial: SampledTrial) -> int:
+        self.inner.add(trial)
+        return trial.number
 
 
 class SwapsObjectives(Faithful):
@@ -171,8 +182,12 @@ class IgnoresWhatItDoesNotKnow:
             return self._inner.open(study.model_copy(update={"sampling": type(study.sampling)()}), seed)
 
 
-def in_places(sampler: Callable[[], MemorySampler | BrokenSampler]) -> Callable[[], NewSampler]:
-    return lambda: defaultdict(sampler).__getitem__
+def in_places(sampler: Callable[[], Sampler]) -> Callable[[], NewSampler]:
+    def storages() -> NewSampler:
+        places: dict[str, Sampler] = defaultdict(sampler)
+        return places.__getitem__
+
+    return storages
 
 
 @pytest.mark.parametrize(
@@ -185,6 +200,7 @@ def in_places(sampler: Callable[[], MemorySampler | BrokenSampler]) -> Callable[
         (RefusesToHearTwice, "test_telling_the_same_end_twice_is_one_end"),
         (IgnoresASecondEnd, "test_an_end_is_final"),
         (LosesAttributes, "test_a_point_that_a_dead_process_left_running_can_be_ended"),
+        (AddsUnderTheOldNumber, "test_points_from_elsewhere_are_taken_over_under_the_next_numbers"),
         (SwapsObjectives, "test_several_objectives_are_told_in_order"),
         (AlwaysPrunes, "test_nothing_is_pruned_without_a_pruner"),
         (NeverPrunes, "test_a_clearly_bad_point_is_pruned"),
@@ -204,7 +220,7 @@ def test_the_contract_notices_a_broken_study(broken: type[Faithful], noticed: st
         (IgnoresWhatItDoesNotKnow, "test_what_it_cannot_honour_is_refused"),
     ],
 )
-def test_the_contract_notices_a_broken_sampler(broken: Callable[[], BrokenSampler], noticed: str) -> None:
+def test_the_contract_notices_a_broken_sampler(broken: Callable[[], Sampler], noticed: str) -> None:
     assert noticed in violations(SamplerContract(), new_sampler=in_places(broken))
 
 

@@ -31,7 +31,9 @@ class Healthy(MemoryTrackingStore):
     """The fake as it is."""
 
     def __init__(self) -> None:
-        super().__init__(Capabilities(search_page=3, params_per_run=300, tags_per_run=300), run_key_tag=RUN_KEY_TAG)
+        super().__init__(
+            Capabilities(search_page=3, params_per_run=300, tags_per_run=300), run_key_tag=RUN_KEY_TAG
+        )
 
 
 class LosesTheSecondPage(Healthy):
@@ -98,7 +100,9 @@ class FiltersAfterTheLimit(Healthy):
 class SeesNanAsAbsent(Healthy):
     def find(self, query: RunQuery) -> Iterator[StoredRun]:
         runs = super().find(query)
-        return (run for run in runs if not any(math.isnan(run.metrics.get(m, 0.0)) for m in query.has_metrics))
+        return (
+            run for run in runs if not any(math.isnan(run.metrics.get(m, 0.0)) for m in query.has_metrics)
+        )
 
 
 class ReturnsAllFields(Healthy):
@@ -336,12 +340,24 @@ MACHINE_BUGS: tuple[Callable[[], TrackingStore], ...] = (
 )
 
 
+def beside_the_model(subject: Callable[[], TrackingStore]) -> type[TrackingStoreMachine]:
+    """The machine that compares this kind of store with the model."""
+
+    class Machine(TrackingStoreMachine):
+        def stores(self) -> tuple[TrackingStore, TrackingStore]:
+            return subject(), MemoryTrackingStore(run_key_tag=RUN_KEY_TAG)
+
+    return Machine
+
+
 @pytest.mark.parametrize("planted", MACHINE_BUGS)
 def test_the_machine_refuses_a_planted_bug(planted: Callable[[], TrackingStore]) -> None:
     search = settings(
         max_examples=400, stateful_step_count=30, phases=[Phase.generate], derandomize=True, database=None
     )
     with pytest.raises((AssertionError, ExceptionGroup)):
-        run_state_machine_as_test(  # type: ignore[no-untyped-call]
-            lambda: TrackingStoreMachine(planted(), MemoryTrackingStore(run_key_tag=RUN_KEY_TAG)), settings=search
-        )
+        run_state_machine_as_test(beside_the_model(planted), settings=search)
+
+
+def test_the_machine_accepts_a_healthy_store() -> None:
+    run_state_machine_as_test(beside_the_model(Healthy))

@@ -171,7 +171,7 @@ def _has_shape(path: Path, manifest: ArtifactManifest) -> bool:
         return False
     try:
         tree = _view(path, manifest)
-    except (ArtifactInvalid, NotADirectoryError):
+    except (ArtifactInvalid, NotADirectoryError, FileNotFoundError):
         return False
     return tree.paths == tuple(file.path for file in manifest.files) and all(
         tree.size(file.path) == file.size for file in manifest.files

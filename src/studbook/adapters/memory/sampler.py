@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from itertools import islice, product
+from itertools import product
 from random import Random
 from statistics import median
 
 from pydantic import JsonValue
 
+from ...domain.canonical import canonical
 from ...domain.checked import nearest
-from ...domain.errors import StudyInvalid, SweepError
+from ...domain.errors import InvalidInput, StudyInvalid, SweepError
 from ...domain.grid import grid
 from ...domain.objective_values import intermediate_value, objective_values
 from ...domain.search_space import SearchSpace
@@ -72,7 +73,7 @@ class _MemoryStudy:
         self._study = study
         self._space = space
         self._trials = trials
-        self._points = None if points is None else islice(points, len(trials), None)
+        self._points = points
         self._random = random
 
     def ask(self) -> Proposal | None:
@@ -113,6 +114,15 @@ class _MemoryStudy:
     def fail(self, number: int, attributes: Mapping[str, str]) -> None:
         self._end(number, TrialState.FAILED, None, attributes)
 
+    def add(self, trial: SampledTrial) -> int:
+        if trial.state is TrialState.RUNNING:
+            raise InvalidInput("a running point cannot be taken over", cure="add it when it has ended")
+        complete = trial.state is TrialState.COMPLETE
+        values = objective_values(trial.values or (), len(self._study.objectives)) if complete else None
+        number, params = len(self._trials), self._space.typed(trial.params)
+        self._trials.append(_Trial(SampledTrial(number, params, trial.state, values, dict(trial.attributes))))
+        return number
+
     def trials(self) -> tuple[SampledTrial, ...]:
         return tuple(deepcopy(each.told) for each in self._trials)
 
@@ -135,6 +145,10 @@ class _MemoryStudy:
                 f"trial {number} has ended as {ended.state}, it cannot become {state}",
                 cure="tell each point's end once; another end is another trial",
             )
+
+    def _untried(self, points: Iterator[dict[str, JsonValue]]) -> dict[str, JsonValue] | None:
+        tried = {canonical(each.told.params) for each in self._trials}
+        return next((point for point in points if canonical(point) not in tried), None)
 
     def _trial(self, number: int) -> _Trial:
         if not 0 <= number < len(self._trials):

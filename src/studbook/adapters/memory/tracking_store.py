@@ -42,8 +42,8 @@ class _Run:
 class MemoryTrackingStore:
     """A verified fake. Thread-safe; nothing outlives the object.
 
-    `capabilities` are enforced, except `visibility_delay_s`: what is written is seen at once. `run_key_tag` is
-    the tag that holds a run's key; a key names one run of its experiment.
+    `capabilities` are enforced, except `visibility_delay_s`: what is written is seen at once. `run_key_tag`
+    is the tag that holds a run's key; a key names one run of its experiment.
     """
 
     def __init__(self, capabilities: Capabilities = _MLFLOW_LIMITS, *, run_key_tag: str) -> None:

@@ -11,15 +11,12 @@ import re
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from ...domain.errors import UnsupportedTarget
 from .errors import translated
 from .first_start import ensure_database, quiet
-
-if TYPE_CHECKING:
-    from mlflow.store.tracking.abstract_store import AbstractStore
+from .mlflow_store import MlflowStore
 
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 _SERVERS = frozenset({"http", "https"})
@@ -39,7 +36,7 @@ class Backend:
 
     @classmethod
     def of(cls, uri: str, artifact_root: str | None = None) -> Backend:
-        """The backend that the URI names. Raises UnsupportedTarget, without the URI: it may hold a password."""
+        """What the URI names. Raises UnsupportedTarget, without the URI's text: it may hold a password."""
         scheme = uri.partition(":")[0].lower()
         if scheme in _SERVERS:
             return cls(uri, None, artifact_root)
@@ -52,20 +49,20 @@ class Backend:
             cure="use sqlite:///<absolute path>, http:// or https://",
         )
 
-    def open(self) -> AbstractStore:
+    def open(self) -> MlflowStore:
         """MLflow's store. A SQLite database is made when it is absent."""
         if self.database is None:
             from mlflow.store.tracking.rest_store import RestStore
             from mlflow.utils.credentials import get_default_host_creds
 
-            return RestStore(partial(get_default_host_creds, self.uri))
-        assert self.artifact_root is not None
-        ensure_database(self.database, self.artifact_root)
+            return RestStore(partial(get_default_host_creds, self.uri))  # type: ignore[no-untyped-call]
+        root = self.artifact_root or str(self.database.parent)
+        ensure_database(self.database, root)
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
         quiet()
         with translated():
-            return SqlAlchemyStore(self.uri, self.artifact_root)
+            return SqlAlchemyStore(self.uri, root)  # type: ignore[no-untyped-call]
 
     def artifact_location(self, experiment: str) -> str | None:
         """Where a new experiment's artifacts go: its own folder below the root."""
@@ -83,7 +80,13 @@ class Backend:
         parts = urlsplit(self.uri)
         host = parts.netloc.rpartition("@")[2]
         return urlunsplit(
-            (parts.scheme, host, parts.path.rstrip("/") + "/", "", f"/experiments/{experiment_id}/runs/{run_id}")
+            (
+                parts.scheme,
+                host,
+                parts.path.rstrip("/") + "/",
+                "",
+                f"/experiments/{experiment_id}/runs/{run_id}",
+            )
         )
 
 

@@ -27,7 +27,8 @@ def requests(batch: RecordBatch, capabilities: Capabilities) -> Iterator[RecordB
 
 
 def _points(points: tuple[MetricPoint, ...]) -> tuple[tuple[MetricPoint, ...], tuple[MetricPoint, ...]]:
-    numbers, nans = [], []
+    numbers: list[MetricPoint] = []
+    nans: list[MetricPoint] = []
     for point in {identity(point): point for point in points}.values():
         value = canonical_value(point.value)
         kind = nans if math.isnan(value) else numbers

@@ -65,9 +65,8 @@ def translation(error: Exception, *, run_id: str | None = None) -> TrackingError
         )
     if code in _TRANSIENT_CODES:
         return _unavailable(said, code)
-    if error.get_http_status_code() in _TRANSIENT_STATUS and not isinstance(
-        error.__cause__, _PROGRAM_ERRORS
-    ):
+    status = error.get_http_status_code()  # type: ignore[no-untyped-call]
+    if status in _TRANSIENT_STATUS and not isinstance(error.__cause__, _PROGRAM_ERRORS):
         return _unavailable(said, code)
     return TrackingRefused(
         f"the tracking backend refuses this: {said}",

@@ -1,7 +1,7 @@
 """The SQLite database of a tracking store: made once, whole, whoever else is starting at the same moment.
 
-MLflow makes it without a lock: eight processes on a fresh file all fail, and the file stays unusable. So it is
-built beside its place, under a file lock, and linked into place when it is complete.
+MLflow makes it without a lock: eight processes on a fresh file all fail, and the file stays unusable. So it
+is built beside its place, under a file lock, and linked into place when it is complete.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ def _build(aside: Path, artifact_root: str) -> None:
 
     quiet()
     with translated():
-        SqlAlchemyStore(f"sqlite:///{aside}", artifact_root).engine.dispose()
+        store = SqlAlchemyStore(f"sqlite:///{aside}", artifact_root)  # type: ignore[no-untyped-call]
+        store.engine.dispose()
 
 
 def _publish(aside: Path, database: Path) -> None:

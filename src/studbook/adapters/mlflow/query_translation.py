@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 
 from ...domain.run import RunStatus
-from ...domain.stored_run import Lifecycle
 from ...ports.run_query import Order, RunQuery
 
 _PUSHABLE_KEY = re.compile(r"[A-Za-z0-9_.]+")
@@ -19,7 +18,9 @@ def pushed_filter(query: RunQuery) -> str:
     """The clauses that MLflow can check, joined by AND; empty when there are none."""
     clauses = _status_clauses(query.statuses)
     clauses += _equalities("tags", query.tags)
-    clauses += _equalities("tags", {key: min(values) for key, values in query.tag_in.items() if len(values) == 1})
+    clauses += _equalities(
+        "tags", {key: min(values) for key, values in query.tag_in.items() if len(values) == 1}
+    )
     clauses += _equalities("params", query.params)
     return " AND ".join(clauses)
 
@@ -36,13 +37,6 @@ def from_start_time(pushed: str, order: Order, start_time_ms: int | None) -> str
 def order_by(order: Order) -> list[str]:
     """MLflow's order clauses; ties come by ascending run id."""
     return [f"attributes.start_time {'ASC' if order is Order.STARTED_ASCENDING else 'DESC'}"]
-
-
-def view(lifecycles: frozenset[Lifecycle]) -> str:
-    """The name of MLflow's ViewType that covers these lifecycles."""
-    if lifecycles == {Lifecycle.ACTIVE}:
-        return "active_only"
-    return "deleted_only" if lifecycles == {Lifecycle.DELETED} else "all"
 
 
 def cannot_match(query: RunQuery) -> bool:
@@ -74,7 +68,7 @@ def _equalities(kind: str, wanted: dict[str, str]) -> list[str]:
 
 
 def _quote(value: str) -> str | None:
-    """The quote that carries the value as it is. There is no escape; a backslash would hide the closing one."""
+    """The quote that carries the value as it is. There is no escape; a backslash hides the closing one."""
     if not value.isprintable() or "\\" in value:
         return None
     return next((quote for quote in "'\"" if quote not in value), None)

@@ -6,7 +6,6 @@ import math
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from ...domain.errors import (
     ExperimentDeleted,
@@ -25,15 +24,23 @@ from ...ports.write_limits import refuse_over_limits
 from . import query_translation as translate
 from .backend import Backend
 from .batching import requests
+from .entities import (
+    PARENT_TAG,
+    metric_entities,
+    metric_points,
+    param_entities,
+    status_code,
+    stored_run,
+    tag_entities,
+    view_code,
+)
 from .errors import translated
+from .mlflow_store import MlflowStore
 from .paging import Page, page_through
-from .stored_runs import PARENT_TAG, metric_points, stored_run
-
-if TYPE_CHECKING:
-    from mlflow.store.tracking.abstract_store import AbstractStore
 
 _LIMITS = Capabilities()
 _ANYWHERE = frozenset(Lifecycle)
+_ACTIVE = frozenset({Lifecycle.ACTIVE})
 
 
 class MlflowTrackingStore:
@@ -57,7 +64,7 @@ class MlflowTrackingStore:
         self._backend = Backend.of(uri, artifact_root)
         self._run_key_tag = run_key_tag
         self._capabilities = capabilities
-        self._opened: AbstractStore | None = None
+        self._opened: MlflowStore | None = None
         self._opening = threading.Lock()
         self._deciding = threading.Lock()
 
@@ -81,14 +88,12 @@ class MlflowTrackingStore:
             held = self._held(new, tags)
             if held is not None:
                 return held
-            from mlflow.entities import RunTag
-
             created = self._store().create_run(
-                experiment_id=experiment_id,
-                user_id=tags.get("mlflow.user", "unknown"),
-                start_time=new.started_at_ms,
-                tags=[RunTag(key, value) for key, value in tags.items()],
-                run_name=new.name,
+                experiment_id,
+                tags.get("mlflow.user", "unknown"),
+                new.started_at_ms,
+                tag_entities(tags),
+                new.name,
             )
             return str(created.info.run_id)
 
@@ -114,12 +119,8 @@ class MlflowTrackingStore:
             current = self._writable(run_id).status
             if current is next_status(current, status, run=run_id):
                 return
-            from mlflow.entities import RunStatus as MlflowStatus
-
             with translated(run_id=run_id):
-                self._store().update_run_info(
-                    run_id, MlflowStatus.from_string(str(status)), ended_at_ms, None
-                )
+                self._store().update_run_info(run_id, status_code(status), ended_at_ms, None)
 
     def get_run(self, run_id: str) -> StoredRun:
         """See TrackingStore."""
@@ -162,7 +163,7 @@ class MlflowTrackingStore:
         with translated():
             while True:
                 page = self._store().search_experiments(
-                    max_results=self._capabilities.search_page, order_by=["experiment_id ASC"], page_token=token
+                    view_code(_ACTIVE), self._capabilities.search_page, None, ["experiment_id ASC"], token
                 )
                 names.update(experiment.name for experiment in page)
                 token = page.token
@@ -190,7 +191,7 @@ class MlflowTrackingStore:
         if engine is not None:
             engine.dispose()
 
-    def _store(self) -> AbstractStore:
+    def _store(self) -> MlflowStore:
         with self._opening:
             if self._opened is None:
                 self._opened = self._backend.open()
@@ -244,14 +245,12 @@ class MlflowTrackingStore:
         return set()
 
     def _log_batch(self, run_id: str, request: RecordBatch) -> None:
-        from mlflow.entities import Metric, Param, RunTag
-
         with translated(run_id=run_id):
             self._store().log_batch(
                 run_id,
-                [Metric(point.name, point.value, point.timestamp_ms, point.step) for point in request.metrics],
-                [Param(key, value) for key, value in request.params.items()],
-                [RunTag(key, value) for key, value in request.tags.items()],
+                metric_entities(request.metrics),
+                param_entities(request.params),
+                tag_entities(request.tags),
             )
 
     def _undelivered(self, run_id: str, request: RecordBatch) -> tuple[RecordBatch, set[str]]:
@@ -275,8 +274,6 @@ class MlflowTrackingStore:
 
     def _ordered(self, query: RunQuery) -> Iterator[StoredRun]:
         """All that MLflow's filter lets through, complete, in the query's order."""
-        from mlflow.entities import ViewType
-
         names = {}
         with translated():
             for name in query.experiments:
@@ -286,7 +283,7 @@ class MlflowTrackingStore:
         if not names:
             return
         pushed = translate.pushed_filter(query)
-        view = ViewType.from_string(translate.view(query.lifecycles))
+        view = view_code(query.lifecycles)
 
         def fetch(start: int | None, size: int, token: str | None) -> Page:
             with translated():

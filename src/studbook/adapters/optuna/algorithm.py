@@ -24,7 +24,6 @@ class Algorithm:
     options: Mapping[str, tuple[type, ...]] = field(default_factory=dict)
     required: frozenset[str] = frozenset()
     preset: Mapping[str, object] = field(default_factory=dict)
-    seeded: bool = True
     several_objectives: bool = True
     packages: tuple[str, ...] = ()
 
@@ -54,7 +53,9 @@ def typed_options(
             cure = nearest(option, algorithm.options) if algorithm.options else "it has none: remove it"
             raise StudyInvalid(f"the {kind} {name!r} has no option {option!r}", cure=cure)
         if value is not None:
-            typed[option] = _typed(f"option {option!r} of the {kind} {name!r}", value, algorithm.options[option])
+            typed[option] = _typed(
+                f"option {option!r} of the {kind} {name!r}", value, algorithm.options[option]
+            )
     missing = sorted(algorithm.required - typed.keys())
     if missing:
         raise StudyInvalid(
@@ -63,8 +64,10 @@ def typed_options(
     return typed
 
 
-def build(name: str, algorithm: Algorithm, options: Mapping[str, object], namespace: object, kind: Kind) -> Any:
-    """Construct it. Optuna's refusal of a value becomes StudyInvalid; that a class is experimental is no news."""
+def build(
+    name: str, algorithm: Algorithm, options: Mapping[str, object], namespace: object, kind: Kind
+) -> Any:
+    """Construct it, without Optuna's notice that it is experimental. Raises StudyInvalid for a refused value."""
     from optuna.exceptions import ExperimentalWarning
 
     with warnings.catch_warnings():

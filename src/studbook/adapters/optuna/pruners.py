@@ -66,7 +66,11 @@ def _wrapped(inner: dict[str, JsonValue] | None) -> BasePruner | None:
     if inner is None:
         return None
     name, options = inner.get("algorithm"), inner.get("options")
-    if not isinstance(name, str) or not isinstance(options or {}, dict) or inner.keys() - {"algorithm", "options"}:
+    if (
+        not isinstance(name, str)
+        or not isinstance(options or {}, dict)
+        or inner.keys() - {"algorithm", "options"}
+    ):
         raise StudyInvalid(
             "option 'wrapped' of the pruner 'patient' is no pruner",
             cure='pass {"algorithm": …, "options": {…}}',

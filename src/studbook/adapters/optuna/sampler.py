@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from math import prod
 from typing import TYPE_CHECKING
 
 from ...domain.errors import StudyInvalid
 from ...domain.search_space import SearchSpace
 from ...domain.study import Pruning, StudyDefinition
 from ...ports.sampler import SampledStudy
+from .grid import GridOrder
 from .pruners import pruner_of
 from .samplers import sampler_of
 from .search_space import OptunaSpace
@@ -46,14 +46,14 @@ class OptunaSampler:
     def _open(self, study: StudyDefinition, space: OptunaSpace, seed: int | None) -> SampledStudy:
         from optuna import create_study
 
-        points = space.grid() if study.sampling.algorithm == "grid" else None
+        is_grid = study.sampling.algorithm == "grid"
+        # Not by the session's seed: a resumed study goes on in the same order.
+        grid = GridOrder(space.grid(), int(study.key.short, 16)) if is_grid else None
         sampler = sampler_of(
             study.sampling.algorithm,
             study.sampling.options,
             objectives=len(study.objectives),
             seed=seed,
-            grid=points,
-            grid_seed=int(study.key.short, 16),
         )
         pruning = study.pruning or Pruning(algorithm="none")
         with ExitStack() as opened:
@@ -67,13 +67,7 @@ class OptunaSampler:
                     directions=[each.direction.value for each in study.objectives],
                     load_if_exists=True,
                 )
-            return OptunaStudy(
-                vendor_study,
-                storage,
-                space,
-                points=None if points is None else prod(len(values) for values in points.values()),
-                close=opened.pop_all().close,
-            )
+            return OptunaStudy(vendor_study, storage, space, grid, close=opened.pop_all().close)
 
     def _storage(self, study: StudyDefinition, opened: ExitStack) -> BaseStorage:
         from optuna.storages import InMemoryStorage
@@ -89,7 +83,7 @@ class OptunaSampler:
 
 
 def _quieten() -> None:
-    """Optuna reports each study and trial on stderr by default; a level that the user has set is left alone."""
+    """Optuna reports each study on stderr by default; a level that the user has set is left alone."""
     from optuna import logging
 
     if logging.get_verbosity() == logging.INFO:

@@ -32,7 +32,7 @@ SAMPLERS: Mapping[str, Algorithm] = {
         },
     ),
     "random": Algorithm("RandomSampler"),
-    "grid": Algorithm("GridSampler", seeded=False),
+    "grid": Algorithm("RandomSampler"),  # never asked: GridOrder chooses
     "cmaes": Algorithm(
         "CmaEsSampler",
         {
@@ -66,15 +66,9 @@ SAMPLERS: Mapping[str, Algorithm] = {
 
 
 def sampler_of(
-    name: str,
-    options: Mapping[str, JsonValue],
-    *,
-    objectives: int,
-    seed: int | None,
-    grid: Mapping[str, list[JsonValue]] | None,
-    grid_seed: int,
+    name: str, options: Mapping[str, JsonValue], *, objectives: int, seed: int | None
 ) -> BaseSampler:
-    """The seeded sampler. `grid` and `grid_seed` (its order, the same in every session) are for `grid` only."""
+    """The seeded sampler. Raises StudyInvalid."""
     from optuna import samplers
 
     algorithm = algorithm_named(name, SAMPLERS, "sampler")
@@ -84,9 +78,5 @@ def sampler_of(
             cure="use tpe, nsgaii or nsgaiii, or one objective",
         )
     given = typed_options(name, algorithm, options, "sampler")
-    if algorithm.seeded:
-        given["seed"] = seed
-    else:
-        given |= {"search_space": grid, "seed": grid_seed}
-    sampler: BaseSampler = build(name, algorithm, given, samplers, "sampler")
+    sampler: BaseSampler = build(name, algorithm, {**given, "seed": seed}, samplers, "sampler")
     return sampler

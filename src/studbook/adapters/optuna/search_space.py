@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 
+from ...domain.canonical import canonical
 from ...domain.distributions import Categorical, Distribution, Fixed, FloatRange, IntRange
 from ...domain.errors import StudyInvalid
 from ...domain.grid import grid
@@ -39,7 +40,9 @@ class OptunaSpace:
             if isinstance(each, Categorical)
         }
         self.distributions = {
-            name: _distribution(name, each) for name, each in _parameters(space) if not isinstance(each, Fixed)
+            name: _distribution(name, each)
+            for name, each in _parameters(space)
+            if not isinstance(each, Fixed)
         }
 
     def params(self, sampled: Mapping[str, Any]) -> dict[str, JsonValue]:
@@ -53,24 +56,38 @@ class OptunaSpace:
                 params[name] = self._value(name, each, sampled[name])
         return params
 
+    def sampled(self, params: Mapping[str, JsonValue]) -> dict[str, Any]:
+        """The study's params as Optuna's, without the fixed ones. Raises TrialParamsInvalid."""
+        typed = self._space.typed(params)
+        return {name: self._optunas(name, typed[name]) for name in self.distributions}
+
     def grid(self) -> dict[str, list[Any]]:
-        """The values of each sampled parameter, for Optuna's grid. Raises StudyInvalid if there are too many."""
+        """Optuna's values of each sampled parameter. Raises StudyInvalid if they are no grid, or too large a one."""
         return {
-            name: list(self._choices[name]) if name in self._choices else list(values)
+            name: [self._optunas(name, value) for value in values]
             for name, values in grid(self._space).items()
             if name in self.distributions
         }
 
+    def _optunas(self, name: str, value: JsonValue) -> Any:
+        if name not in self._choices:
+            return value
+        wanted = canonical(value)
+        return next(each for each, ours in self._choices[name].items() if canonical(ours) == wanted)
+
     def _value(self, name: str, each: FloatRange | IntRange | Categorical, sampled: Any) -> JsonValue:
         if isinstance(each, Categorical):
-            return deepcopy(self._choices[name][sampled])
+            chosen: JsonValue = deepcopy(self._choices[name][sampled])
+            return chosen
         if isinstance(each, FloatRange):
             # A logarithm and back may leave the range by a rounding error.
             return each.typed(min(max(float(sampled), each.low), each.high), name)
         return each.typed(sampled, name)
 
 
-def space_of(distributions: Mapping[str, BaseDistribution], constants: Mapping[str, JsonValue]) -> SearchSpace:
+def space_of(
+    distributions: Mapping[str, BaseDistribution], constants: Mapping[str, JsonValue]
+) -> SearchSpace:
     """The search space that these distributions and fixed values stand for. Raises StudyInvalid."""
     fixed = {name: Fixed(value=value) for name, value in constants.items()}
     return SearchSpace.parse({name: _declared(name, each) for name, each in distributions.items()} | fixed)
@@ -103,21 +120,29 @@ def _is_exact(each: FloatRange, step: float) -> bool:
 
 def _too_fine(name: str, what: str) -> StudyInvalid:
     return StudyInvalid(
-        f"study.search_space.{name}: Optuna cannot sample {what}", cure="scale the parameter, or list its choices"
+        f"study.search_space.{name}: Optuna cannot sample {what}",
+        cure="scale the parameter, or list its choices",
     )
 
 
 def _encoded(choices: Sequence[JsonValue]) -> list[Any]:
-    if all(_is_native(choice) for choice in choices) and len(set(choices)) == len(choices):  # type: ignore[arg-type]
-        if not all(isinstance(choice, str) and choice.startswith(_ENCODED) for choice in choices):
-            return list(choices)
+    plain = [choice for choice in choices if choice is None or isinstance(choice, int | float | str)]
+    if (
+        len(set(plain)) == len(choices)
+        and all(_is_native(choice) for choice in plain)
+        and not _is_text(choices)
+    ):
+        return list(choices)
     return [_ENCODED + json.dumps(choice, sort_keys=True) for choice in choices]
 
 
-def _is_native(choice: JsonValue) -> bool:
-    if isinstance(choice, int):
-        return abs(choice) <= _MAX_INT
-    return choice is None or isinstance(choice, (float, str))
+def _is_text(choices: Sequence[Any]) -> bool:
+    """Whether these would be read as JSON text."""
+    return all(isinstance(choice, str) and choice.startswith(_ENCODED) for choice in choices)
+
+
+def _is_native(choice: float | str | None) -> bool:
+    return not isinstance(choice, int) or abs(choice) <= _MAX_INT
 
 
 def _declared(name: str, each: BaseDistribution) -> Distribution:
@@ -125,11 +150,13 @@ def _declared(name: str, each: BaseDistribution) -> Distribution:
 
     if isinstance(each, CategoricalDistribution):
         choices: Sequence[Any] = each.choices
-        if all(isinstance(choice, str) and choice.startswith(_ENCODED) for choice in choices):
+        if _is_text(choices):
             choices = [json.loads(choice.removeprefix(_ENCODED)) for choice in choices]
         return Categorical.model_validate({"choices": tuple(choices)})
     if isinstance(each, IntDistribution):
         return IntRange(low=each.low, high=each.high, log=each.log, step=each.step)
     if isinstance(each, FloatDistribution):
         return FloatRange(low=each.low, high=each.high, log=each.log, step=each.step)
-    raise StudyInvalid(f"{name}: {type(each).__name__} is no distribution of Optuna", cure="use its three current ones")
+    raise StudyInvalid(
+        f"{name}: {type(each).__name__} is no distribution of Optuna", cure="use its three current ones"
+    )

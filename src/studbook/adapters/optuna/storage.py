@@ -21,7 +21,8 @@ def database_storage(url: str) -> RDBStorage:
     with storage_of_a_new_study(url):
         parsed = make_url(url)
         if parsed.get_backend_name() != "sqlite":
-            return RDBStorage(url)
+            # A server may have dropped a connection that waited through a long training.
+            return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
         if parsed.database and parsed.database != ":memory:" and not parsed.database.startswith("file:"):
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         return RDBStorage(url, engine_kwargs={"connect_args": {"timeout": _LOCK_WAIT_SECONDS}})

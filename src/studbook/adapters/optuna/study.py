@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ...domain.errors import SweepError
+from ...domain.errors import InvalidInput, SweepError
 from ...domain.objective_values import intermediate_value, objective_values
 from ...ports.sampler import Proposal, SampledTrial, TrialState
+from .grid import GridOrder
 from .search_space import OptunaSpace
 from .vendor_errors import storage_in_use
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from optuna import Study, Trial
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
+    from optuna.trial import TrialState as VendorState
 
 _ATTRIBUTE = "studbook."
 _STATES = {
@@ -29,7 +31,7 @@ _STATES = {
 class OptunaStudy:
     """A study in an Optuna storage. Attributes are its user attributes `studbook.<name>`.
 
-    `points` is how many a grid has: each is proposed once, so that many trials are all there is to ask for.
+    With a grid, Optuna's sampler is passed by: each point is enqueued, and then asked for.
     """
 
     def __init__(
@@ -37,21 +39,21 @@ class OptunaStudy:
         study: Study,
         storage: BaseStorage,
         space: OptunaSpace,
+        grid: GridOrder | None,
         *,
-        points: int | None,
         close: Callable[[], None],
     ) -> None:
         self._study = study
         self._storage = storage
         self._space = space
-        self._points = points
+        self._grid = grid
         self._close = close
         self._running: dict[int, Trial] = {}
 
     def ask(self) -> Proposal | None:
         """The next point; None when every point of a grid was proposed."""
         with storage_in_use():
-            if self._points is not None and len(self._study.get_trials(deepcopy=False)) >= self._points:
+            if self._grid is not None and not self._enqueued(self._grid):
                 return None
             trial = self._study.ask(self._space.distributions)
             self._running[trial.number] = trial
@@ -84,6 +86,24 @@ class OptunaStudy:
         """Also for a point that a dead process left running. Raises SweepError if it ended otherwise."""
         self._end(number, TrialState.FAILED, None, attributes)
 
+    def add(self, trial: SampledTrial) -> int:
+        """Raises InvalidInput for a point that has not ended, TrialParamsInvalid for one outside the space."""
+        from optuna.trial import create_trial
+
+        if trial.state is TrialState.RUNNING:
+            raise InvalidInput("a running point cannot be taken over", cure="add it when it has ended")
+        complete = trial.state is TrialState.COMPLETE
+        taken = create_trial(
+            state=_vendor(trial.state),
+            values=objective_values(trial.values or (), len(self._study.directions)) if complete else None,
+            params=self._space.sampled(trial.params),
+            distributions=self._space.distributions,
+            user_attrs={_ATTRIBUTE + name: text for name, text in trial.attributes.items()},
+        )
+        with storage_in_use():
+            trial_id = self._storage.create_new_trial(self._study_id(), template_trial=taken)
+            return self._storage.get_trial_number_from_id(trial_id)
+
     def trials(self) -> tuple[SampledTrial, ...]:
         """All points, those of earlier sessions too. Points that wait to be asked for are none yet."""
         with storage_in_use():
@@ -114,19 +134,18 @@ class OptunaStudy:
             # Before the end: Optuna takes no attribute of a trial that has ended.
             for name, text in attributes.items():
                 trial.set_user_attr(_ATTRIBUTE + name, text)
-            self._tell(number, state, values)
+            self._study.tell(number, values=values, state=_vendor(state))
             self._running.pop(number, None)
 
-    def _tell(self, number: int, state: TrialState, values: tuple[float, ...] | None) -> None:
-        from optuna.trial import TrialState as VendorState
-
-        name = next(name for name, ours in _STATES.items() if ours is state)
-        try:
-            self._study.tell(number, values=values, state=VendorState[name])
-        except RuntimeError:
-            # A grid tells its study to stop at its last point, which only `optimize` can; the end is stored.
-            if self._points is None or not self._frozen(number).state.is_finished():
-                raise
+    def _enqueued(self, grid: GridOrder) -> bool:
+        """Whether a point waits to be asked for: one that a killed process left, or the next new one."""
+        found = self._study.get_trials(deepcopy=False)
+        if any(trial.state.name == "WAITING" for trial in found):
+            return True
+        point = grid.untried(trial.params for trial in found)
+        if point is not None:
+            self._study.enqueue_trial(point)
+        return point is not None
 
     def _frozen(self, number: int) -> FrozenTrial:
         with suppress(KeyError):
@@ -151,8 +170,10 @@ class OptunaStudy:
         return self._running[number]
 
     def _trial_id(self, number: int) -> int:
-        study = self._storage.get_study_id_from_name(self._study.study_name)
-        return self._storage.get_trial_id_from_study_id_trial_number(study, number)
+        return self._storage.get_trial_id_from_study_id_trial_number(self._study_id(), number)
+
+    def _study_id(self) -> int:
+        return self._storage.get_study_id_from_name(self._study.study_name)
 
     def _sampled(self, trial: FrozenTrial) -> SampledTrial:
         state = _STATES[trial.state.name]
@@ -169,3 +190,9 @@ class OptunaStudy:
             values=tuple(trial.values) if state is TrialState.COMPLETE else None,
             attributes=attributes,
         )
+
+
+def _vendor(state: TrialState) -> VendorState:
+    from optuna.trial import TrialState as VendorState
+
+    return VendorState[next(name for name, ours in _STATES.items() if ours is state)]

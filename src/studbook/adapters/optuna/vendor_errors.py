@@ -11,16 +11,16 @@ from ...domain.redaction import redact
 
 @contextmanager
 def storage_of_a_new_study(url: str) -> Iterator[None]:
-    """Around opening: a URL that can never work is StudyInvalid, a database that does not answer SweepError."""
+    """Around opening: a URL that can never work is StudyInvalid, a silent database SweepError."""
     from sqlalchemy.exc import ArgumentError
 
     try:
         with storage_in_use():
             yield
     except ArgumentError:
-        # The cause may quote the URL with its password.
+        # Neither the URL nor the cause is quoted: what does not parse may hold a password anywhere.
         raise StudyInvalid(
-            f"the study storage URL {redact(url)!r} is not one of a database",
+            f"the study storage URL is not one of a database: {_scheme(url)}",
             cure="use sqlite:///path/optuna.db or postgresql+psycopg://host/database",
         ) from None
     except RuntimeError as error:
@@ -33,6 +33,11 @@ def storage_of_a_new_study(url: str) -> Iterator[None]:
             f"no driver for the study storage {redact(url)!r} is installed",
             cure="install the database's Python driver, or use sqlite",
         ) from error
+
+
+def _scheme(url: str) -> str:
+    scheme, separator, _ = url.partition("://")
+    return f"unknown scheme {scheme!r}" if separator else "it has no scheme"
 
 
 @contextmanager

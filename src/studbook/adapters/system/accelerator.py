@@ -17,7 +17,7 @@ class Accelerator:
 
 
 def accelerator_in_use(modules: Mapping[str, Any]) -> Accelerator | None:
-    """What PyTorch has begun to use, or None. Nothing is imported and no device is woken up for the answer."""
+    """What PyTorch has begun to use, or None. Nothing is imported, and no device is woken up for it."""
     torch = modules.get("torch")
     if torch is None:
         return None

@@ -45,7 +45,10 @@ def usable_threads(control_groups: Path = Path("/sys/fs/cgroup")) -> int:
 
 def _quota(control_groups: Path) -> float | None:
     """Cores, of control groups v2, else v1; None if there is no limit."""
-    for limit, period in ((("cpu.max", 0), ("cpu.max", 1)), (("cpu/cpu.cfs_quota_us", 0), ("cpu/cpu.cfs_period_us", 0))):
+    for limit, period in (
+        (("cpu.max", 0), ("cpu.max", 1)),
+        (("cpu/cpu.cfs_quota_us", 0), ("cpu/cpu.cfs_period_us", 0)),
+    ):
         with suppress(OSError, ValueError, IndexError, ZeroDivisionError):
             cores = _word(control_groups, *limit) / _word(control_groups, *period)
             return cores if cores > 0 else None

@@ -34,7 +34,9 @@ class SystemMachine:
     after the model was moved to it. What merely sits in the machine, or belongs to others, says nothing.
     """
 
-    def __init__(self, environ: Mapping[str, str] | None = None, modules: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, environ: Mapping[str, str] | None = None, modules: Mapping[str, Any] | None = None
+    ) -> None:
         self._environ = os.environ if environ is None else environ
         self._modules: Mapping[str, Any] = sys.modules if modules is None else modules
 

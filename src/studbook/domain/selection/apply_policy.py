@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from .candidate import Candidate
 from .criteria import Criteria
 from .filters import Filtered, apply_filter, dominated_detail
-from .margins import Margin, filter_margins, weight_margins
+from .margins import BandMargin, LimitMargin, Margins, band_margin, limit_margins, weight_margins
 from .metric import MetricSpec
-from .policy import Composite, Pareto, Policy, Step
+from .policy import Composite, Constraints, OneStdError, Pareto, Policy, Step, Within
 from .rankers import Ranked, rank
 from .robustness import irrelevant_alternatives, within_noise
 from .utility import scaling_warnings
@@ -28,11 +28,11 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a policy says: contenders in order, the dropped (last filter first, then the tie chain), margins."""
+    """Contenders in order, the dropped (last filter first, then the tie chain), margins."""
 
     ranked: Ranked
     dropped: tuple[Dropped, ...]
-    margins: dict[str, Margin]
+    margins: Margins
     warnings: tuple[SelectionWarning, ...]
 
 
@@ -60,15 +60,30 @@ def apply_policy(
     warnings = [warning for _, found in filtered for warning in found.warnings]
     warnings += scaling_warnings(survivors, ranked.normalisation, criteria)
     warnings += irrelevant_alternatives(policy.ranker, ranked, criteria)
-    margins: dict[str, Margin] = {}
-    for position, (step, (before, found)) in enumerate(zip(policy.filters, filtered, strict=True)):
-        rest = policy.steps[position + 1 :]
-        margins |= filter_margins(step, position, rest, before, found, ranked.winner, criteria)
+    margins = _margins(policy, filtered, ranked, criteria)
     if isinstance(policy.ranker, Composite):
-        margins |= weight_margins(policy.ranker, ranked)
         warnings += within_noise(ranked, criteria, noise_z)
     dropped = _dropped(policy, [found for _, found in filtered], ranked, criteria)
     return Verdict(ranked, dropped, margins, tuple(warnings))
+
+
+def _margins(
+    policy: Policy,
+    filtered: Sequence[tuple[Sequence[Candidate], Filtered]],
+    ranked: Ranked,
+    criteria: Criteria,
+) -> Margins:
+    winner = ranked.winner
+    bands: dict[str, BandMargin] = {}
+    limits: dict[str, tuple[LimitMargin, ...]] = {}
+    for position, (step, (before, found)) in enumerate(zip(policy.filters, filtered, strict=True)):
+        if isinstance(step, Constraints):
+            limits[step_label(position, step)] = limit_margins(step, winner, criteria)
+        elif isinstance(step, Within | OneStdError):
+            rest = policy.steps[position + 1 :]
+            bands[step_label(position, step)] = band_margin(step, rest, before, found, winner, criteria)
+    weights = weight_margins(policy.ranker, ranked) if isinstance(policy.ranker, Composite) else {}
+    return Margins(weights, bands, limits)
 
 
 def step_label(position: int, step: Step) -> str:

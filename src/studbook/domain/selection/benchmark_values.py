@@ -40,8 +40,8 @@ def measure_benchmarks(
     """The benchmark values of the candidates.
 
     `benchmarks` are FINISHED, active benchmark runs; `metrics` the aliases to measure (others than `from:
-    benchmark` are ignored). Raises BenchmarksNotComparable, with the candidate × environment table, when no
-    environment covers every benchmarked candidate and the rule says `refuse`.
+    benchmark` are ignored). Raises BenchmarksNotComparable, with the table of candidates and environments, when
+    no environment covers every benchmarked candidate and the rule says `refuse`.
     """
     wanted = {alias: spec for alias, spec in metrics.items() if spec.source is MetricFrom.BENCHMARK}
     eligible, rejected = screen_benchmarks(benchmarks, _required(wanted, rule))
@@ -151,7 +151,7 @@ def _choose_environment(table: Mapping[str, Mapping[str, list[RunView]]], rule: 
     if not complete and rule.on_incomparable is OnIncomparable.REFUSE:
         shown = {ref: sorted(row) for ref, row in sorted(table.items())}
         raise BenchmarksNotComparable(
-            f"no environment covers all {len(table)} benchmarked candidates; there are {len(cover)} environments",
+            f"none of {len(cover)} environments covers all {len(table)} benchmarked candidates",
             cure="benchmark the missing pairs: "
             + "; ".join(f"{ref} in {fp[:12]}" for ref, fp in _gaps(shown, cover))
             + ", or set selection.benchmark.on_incomparable to largest",

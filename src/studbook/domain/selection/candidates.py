@@ -113,7 +113,7 @@ def _source(candidate: Candidate, pool: Pool, spec: MetricSpec) -> RunView | Non
 
 
 def _fold_error(run: RunView, alias: str, spec: MetricSpec) -> float | None:
-    """The standard error over folds. From the folds' own values, so population and sample sd need no telling."""
+    """The standard error over folds, from their values: no recorded sd is read."""
     if spec.source is not MetricFrom.TRIAL:
         return None
     recorded = fold_values(run, spec.name)

@@ -54,7 +54,7 @@ class ChampionGroup:
 
 @dataclass(frozen=True, slots=True)
 class ChampionReport:
-    """Champions and groups by family; families without a champion are in `skipped`, with reason and detail."""
+    """Champions and groups by family; families without a champion are `skipped`, with a reason."""
 
     champions: tuple[Champion, ...]
     skipped: tuple[tuple[str, RejectionReason, str], ...]
@@ -68,8 +68,8 @@ def choose_champions(
 ) -> ChampionReport:
     """The champions among all runs of the scope.
 
-    Raises MixedObjectives when the studies disagree about the objective. A family without a champion never hides
-    the others.
+    Raises MixedObjectives when the studies disagree about the objective. A family without a champion never
+    hides the others.
     """
     plan = config.plan(experiments)
     inputs = gather(runs, plan, screen_unmeasured=False)
@@ -85,7 +85,7 @@ def choose_champions(
 
 
 def champions_of(pool: Pool, plan: SelectionPlan, objective: MetricSpec | None) -> ChampionReport:
-    """The champions of a pool; every trial of it is a champion or rejected or beaten by its family's champion."""
+    """The champions of a pool: its trials are champions, rejected, or beaten by their family's champion."""
     config = plan.policy.champions
     checks = TrialChecks(objective, plan.policy.objective.configured, family_required=True)
     valid, rejected = screen(pool.trials, checks)
@@ -193,7 +193,7 @@ class _Study:
 
 
 def _studies(trials: Sequence[RunView], objective: MetricSpec, plan: SelectionPlan) -> list[_Study]:
-    """The studies of a family. A study's identity is schema and key: equal texts of two schemas never merge."""
+    """The studies of a family by schema and key: equal key texts of two schemas never merge."""
     config, schemas = plan.policy.champions, plan.scope.schemas
     grouped: dict[tuple[KeySchema, str], list[RunView]] = {}
     for run in trials:

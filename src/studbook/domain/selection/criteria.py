@@ -12,7 +12,7 @@ from .order import ascending, best_of, gap
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
-    """Every alias with its metric (objective first, then settings order), and the aliases the policy reads."""
+    """Every alias with its metric (objective first, then settings order), and what the policy reads."""
 
     metrics: dict[str, MetricSpec]
     reads: frozenset[str]

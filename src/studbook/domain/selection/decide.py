@@ -91,7 +91,7 @@ def _keyless_refits(refits: Iterable[RunView]) -> list[Rejection]:
 
 
 def _benchmarks(built: Candidates, inputs: Inputs, metrics: Mapping[str, MetricSpec]) -> BenchmarkReport:
-    """The benchmark values, where the policy reads any: a policy without benchmarks is not refused for them."""
+    """The benchmark values, where the policy needs any: others are not refused for want of them."""
     plan = inputs.plan.policy
     if not plan.needs_benchmark:
         return BenchmarkReport()

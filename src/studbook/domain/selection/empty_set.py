@@ -43,8 +43,8 @@ def no_candidate(
         lacking = [r.ref for r in rejected if r.reason in _LACKING]
         lacking += inputs.screened.reasons[_MISSING].listed if _MISSING in inputs.screened.reasons else ()
         return PolicyInputMissing(
-            f"policy {inputs.plan.policy.name} reads {alias} ({spec.source} metric {spec.name}), which no run has",
-            cure=f"{_CURES['benchmark']}"
+            f"policy {inputs.plan.policy.name} reads {alias} ({spec.source}: {spec.name}), which no run has",
+            cure=_CURES["benchmark"]
             if spec.source is MetricFrom.BENCHMARK
             else f"log {spec.name} on the {spec.source} runs, or choose the preset best_metric",
             metric=spec.name,

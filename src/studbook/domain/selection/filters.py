@@ -15,7 +15,7 @@ from .warning import SelectionWarning, WarningCode
 
 @dataclass(frozen=True, slots=True)
 class Filtered:
-    """Survivors, and the dropped with the reason. For pareto the reason is completed once there is a ranking."""
+    """Survivors, and the dropped with the reason (for pareto: given once there is a ranking)."""
 
     kept: tuple[Candidate, ...]
     dropped: tuple[tuple[Candidate, str], ...]
@@ -57,7 +57,7 @@ def standard_error_of_best(step: OneStdError, candidates: Sequence[Candidate], c
     se = leader.values[step.metric].se
     if se is None:
         raise PolicyInputMissing(
-            f"one_std_error needs the standard error of {step.metric}, and the best candidate {leader.ref} has none",
+            f"one_std_error needs the standard error of {step.metric}, which the best, {leader.ref}, has not",
             cure="sweep with folds, so that trials have fold scores, or choose the preset threshold_fastest",
             refs=[leader.ref],
             metric=step.metric,
@@ -141,9 +141,9 @@ def _one_std_error(step: OneStdError, candidates: Sequence[Candidate], criteria:
         if gap <= allowed + EPS:
             kept.append(candidate)
         else:
-            shown = f"{step.metric} {number(criteria.value(candidate, step.metric))} is {number(gap)} from the best"
-            multiple = f"{number(step.multiplier)} se = {number(allowed)}"
-            dropped.append((candidate, f"{shown} {number(best)}; allowed {multiple}"))
+            shown = f"{step.metric} {number(criteria.value(candidate, step.metric))} is {number(gap)}"
+            allowance = f"{number(step.multiplier)} se = {number(allowed)}"
+            dropped.append((candidate, f"{shown} from the best {number(best)}; allowed {allowance}"))
     return Filtered(tuple(kept), tuple(dropped))
 
 

@@ -34,7 +34,7 @@ def gather(
 ) -> Inputs:
     """The inputs of a decision.
 
-    Runs that fail checks 1–3 are screened: counted, digested, and listed up to `list_screened` a reason; so are,
+    Runs that fail checks 1 to 3 are screened: counted, digested, listed up to `list_screened` a reason. So are,
     unless `screen_unmeasured` is off, trials that no benchmark names when the policy needs one.
     """
     known = join(distinct(runs))

@@ -17,7 +17,7 @@ DECISIVE = frozenset({Stage.SWEEP, Stage.TRIAL, Stage.REFIT, Stage.BENCHMARK})
 def distinct(runs: Iterable[RunView]) -> list[RunView]:
     """The runs of the stages that decisions read, one a ref, sorted by ref.
 
-    Of several with one ref: active before deleted, FINISHED before others, the newest, the smaller backend id.
+    Of several with one ref: active before deleted, FINISHED before others, newest, smaller backend id.
     """
     by_ref: dict[str, RunView] = {}
     for run in runs:
@@ -29,7 +29,7 @@ def distinct(runs: Iterable[RunView]) -> list[RunView]:
 
 
 def join(runs: Iterable[RunView]) -> list[RunView]:
-    """The runs with edges as refs, and what trials, refits and benchmarks lack taken from where it is recorded.
+    """The runs with edges as refs, and what they lack taken from where it is recorded.
 
     Key schema, objectives and family of a trial or refit come from its sweep; the key schema of a refit or
     benchmark that still has none from the run it names, else from the trial with the same keys.
@@ -39,7 +39,7 @@ def join(runs: Iterable[RunView]) -> list[RunView]:
     by_ref = {run.ref: run for run in known}
     joined = [_from_sweep(_edges(run, names), by_ref) for run in known]
     by_ref = {run.ref: run for run in joined}
-    by_keys = {
+    by_keys: dict[tuple[str | None, str | None], KeySchema] = {
         (run.study_key, run.trial_key): run.key_schema
         for run in joined
         if run.stage is Stage.TRIAL and run.trial_key and run.key_schema
@@ -72,7 +72,7 @@ def _edges(run: RunView, names: Mapping[str, str]) -> RunView:
 
 
 def _subject(run: RunView) -> str | None:
-    """The run that was measured: recorded, else (legacy) first in the benchmark key, else the lineage's refit."""
+    """The run that was measured: recorded; legacy: first in the benchmark key, else the lineage's refit."""
     if run.subject or run.key_schema is KeySchema.V3:
         return run.subject
     first, colon, _ = (run.benchmark_key or "").partition(":")
@@ -98,7 +98,7 @@ def _from_sweep(run: RunView, by_ref: Mapping[str, RunView]) -> RunView:
 def _with_schema(
     run: RunView,
     by_ref: Mapping[str, RunView],
-    by_keys: Mapping[tuple[str | None, str | None], KeySchema | None],
+    by_keys: Mapping[tuple[str | None, str | None], KeySchema],
 ) -> RunView:
     if run.key_schema or run.stage not in (Stage.REFIT, Stage.BENCHMARK):
         return run

@@ -4,78 +4,98 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .candidate import Candidate
 from .criteria import Criteria
 from .filters import Filtered, allowed_gap, apply_filter, slack, standard_error_of_best
 from .order import round12
-from .policy import Composite, Constraints, Filter, OneStdError, Ranker, Step, Within
-from .rankers import Ranked, rank, weights_of
+from .policy import Composite, Constraints, OneStdError, Ranker, Step, Within
+from .rankers import Ranked, rank
 
 FlipPoint = tuple[float, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Margin:
-    """The present value, and the nearest flip points on each side with the ref that would win; None: none.
+class WeightMargin:
+    """A normalised weight, and the nearest weight on each side at which another ties with the winner."""
 
-    For a weight, of the normalised weights. For a band, `value` is the allowed gap and `lower` the winner's own.
-    For a limit, `value` is the bound and `slack` what the winner has left.
-    """
-
-    value: float
-    lower: FlipPoint | None = None
-    upper: FlipPoint | None = None
-    slack: float | None = None
+    weight: float
+    lower: FlipPoint | None
+    upper: FlipPoint | None
 
 
-def weight_margins(ranker: Composite, ranked: Ranked) -> dict[str, Margin]:
+@dataclass(frozen=True, slots=True)
+class BandMargin:
+    """An allowed gap: below `lower` the winner itself drops out, at `upper` another wins."""
+
+    allowed: float
+    lower: FlipPoint
+    upper: FlipPoint | None
+
+
+@dataclass(frozen=True, slots=True)
+class LimitMargin:
+    """A bound, and what the winner has left."""
+
+    metric: str
+    bound: float
+    slack: float
+
+
+@dataclass(frozen=True, slots=True)
+class Margins:
+    """Weights by alias; bands and limits by step label (`<position>:<name>`)."""
+
+    weights: dict[str, WeightMargin] = field(default_factory=dict)
+    bands: dict[str, BandMargin] = field(default_factory=dict)
+    limits: dict[str, tuple[LimitMargin, ...]] = field(default_factory=dict)
+
+
+def weight_margins(ranker: Composite, ranked: Ranked) -> dict[str, WeightMargin]:
     """Per weight, the interval in which the winner stays; the other weights keep their proportions."""
-    total = math.fsum(weights_of(ranker).values())
-    weights = {alias: weight / total for alias, weight in weights_of(ranker).items()}
-    return {f"weight:{alias}": _weight_margin(alias, weights, ranked) for alias in sorted(weights)}
+    total = math.fsum(ranker.weights.values())
+    weights = {alias: weight / total for alias, weight in ranker.weights.items()}
+    return {alias: _weight_margin(alias, weights, ranked) for alias in sorted(weights)}
 
 
-def filter_margins(
-    step: Filter,
-    position: int,
+def limit_margins(step: Constraints, winner: Candidate, criteria: Criteria) -> tuple[LimitMargin, ...]:
+    """The winner's slack in each limit."""
+    return tuple(
+        LimitMargin(
+            metric=limit.metric,
+            bound=limit.max if limit.max is not None else limit.min or 0.0,
+            slack=round12(slack(limit, criteria.value(winner, limit.metric))),
+        )
+        for limit in step.limits
+    )
+
+
+def band_margin(
+    step: Within | OneStdError,
     rest: Sequence[Step],
     before: Sequence[Candidate],
     found: Filtered,
     winner: Candidate,
     criteria: Criteria,
-) -> dict[str, Margin]:
-    """The flip points of a band, or the winner's slack in each limit; `rest` are the steps that follow."""
-    label = f"{position}:{step.step}"
-    if isinstance(step, Constraints):
-        return {
-            f"{label}:{limit.metric}:{'max' if limit.max is not None else 'min'}": Margin(
-                value=limit.max if limit.max is not None else limit.min or 0.0,
-                slack=round12(slack(limit, criteria.value(winner, limit.metric))),
-            )
-            for limit in step.limits
-        }
-    if not isinstance(step, Within | OneStdError):
-        return {}
+) -> BandMargin:
+    """The flip points of a band; `before` entered it, `rest` are the steps that follow."""
     best = criteria.best(before, step.metric)
     if isinstance(step, Within):
         allowed = allowed_gap(step, best)
     else:
         allowed = step.multiplier * standard_error_of_best(step, before, criteria)
     own = criteria.gap(winner, step.metric, best)
-    outside = sorted((criteria.gap(c, step.metric, best), c.ref, c) for c, _ in found.dropped)
-    return {
-        f"{label}:{step.metric}": Margin(
-            value=round12(allowed),
-            lower=(round12(own), winner.ref),
-            upper=_first_flip(outside, found.kept, rest, winner, criteria),
-        )
-    }
+    outside = sorted(
+        ((criteria.gap(c, step.metric, best), c) for c, _ in found.dropped),
+        key=lambda pair: (pair[0], pair[1].ref),
+    )
+    upper = _first_flip(outside, found.kept, rest, winner, criteria)
+    return BandMargin(round12(allowed), (round12(own), winner.ref), upper)
 
 
 def _first_flip(
-    outside: Sequence[tuple[float, str, Candidate]],
+    outside: Sequence[tuple[float, Candidate]],
     kept: Sequence[Candidate],
     rest: Sequence[Step],
     winner: Candidate,
@@ -83,7 +103,7 @@ def _first_flip(
 ) -> FlipPoint | None:
     """The smallest gap that, let in with all closer ones, changes the winner."""
     admitted = list(kept)
-    for index, (gap, _, candidate) in enumerate(outside):
+    for index, (gap, candidate) in enumerate(outside):
         admitted.append(candidate)
         if index + 1 < len(outside) and outside[index + 1][0] == gap:
             continue
@@ -102,7 +122,7 @@ def _winner(steps: Sequence[Step], candidates: Sequence[Candidate], criteria: Cr
     raise AssertionError("a policy ends with a ranker")
 
 
-def _weight_margin(alias: str, weights: dict[str, float], ranked: Ranked) -> Margin:
+def _weight_margin(alias: str, weights: dict[str, float], ranked: Ranked) -> WeightMargin:
     weight = weights[alias]
     lower: list[tuple[float, str]] = []
     upper: list[tuple[float, str]] = []
@@ -117,7 +137,7 @@ def _weight_margin(alias: str, weights: dict[str, float], ranked: Ranked) -> Mar
         if "upper" in sides:
             upper.append((at, other.ref))
     nearest_below = min(lower, key=lambda point: (-point[0], point[1]), default=None)
-    return Margin(value=round12(weight), lower=nearest_below, upper=min(upper, default=None))
+    return WeightMargin(round12(weight), nearest_below, min(upper, default=None))
 
 
 def _tie(

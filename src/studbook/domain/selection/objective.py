@@ -15,7 +15,7 @@ _CURE = "narrow selection.scope.studies, or set selection.objective"
 
 
 def resolve_objective(trials: Iterable[RunView], config: ObjectiveConfig) -> MetricSpec | None:
-    """The objective of the trials that passed checks 1–4; None when nothing names one.
+    """The objective of the trials that passed checks 1 to 4; None when nothing names one.
 
     Raises MixedObjectives when the studies disagree, or have several objectives and none is configured.
     """

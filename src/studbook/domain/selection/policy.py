@@ -171,7 +171,7 @@ class Policy(Value):
             isinstance(step, Ranker) for step in self.steps[:-1]
         ):
             raise ValueError(
-                "a policy is filters (constraints, within, one_std_error, pareto) followed by exactly one ranker"
+                "a policy is filters (constraints, within, one_std_error, pareto), then exactly one ranker"
                 " (composite, ideal, lexicographic)"
             )
         return self

@@ -16,10 +16,10 @@ from .sections import RefitConfig, RefitScope
 
 @dataclass(frozen=True)
 class Pool:
-    """Runs that passed checks 1–3, by stage.
+    """Runs that passed checks 1 to 3, by stage.
 
-    `cited` are other runs that a refit names (trials that failed, other stages); `other_refits` are refits that
-    failed checks 1–3: they map to nothing, and are kept to say why.
+    `cited` are other runs that a refit names (trials that failed, other stages); `other_refits` are refits
+    that failed checks 1 to 3: they map to nothing, and are kept to say why.
     """
 
     trials: tuple[RunView, ...]

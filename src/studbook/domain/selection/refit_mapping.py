@@ -89,10 +89,11 @@ def map_refit(
 ) -> RefitMapping:
     """The refit of one trial.
 
-    `trial_runs` are all runs of the trial, whatever their status; `trial` is the one that stands for it (default:
-    the newest FINISHED, active one, else the newest). `known` are the refs of all runs that exist: a link to none
-    of them dangles; without it, a link to a run that is not of this trial counts as a link elsewhere. `provided`
-    is the ref or backend id of a refit given by the caller. Raises RefitNotUsable when that one fails a check.
+    `trial_runs` are all runs of the trial, whatever their status; `trial` is the one that stands for it
+    (default: the newest FINISHED, active one, else the newest). `known` are the refs of all runs that exist:
+    a link to none of them dangles; without it, a link to a run that is not of this trial counts as a link
+    elsewhere. `provided` is the ref or backend id of a refit given by the caller. Raises RefitNotUsable when
+    that one fails a check.
     """
     relation = _Relation.of(trial_runs, rule, known)
     judged = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 
 class RejectionReason(StrEnum):
@@ -83,8 +84,6 @@ def funnel(read: int, lost: Mapping[RejectionReason, int]) -> dict[str, int]:
 def widest_gap(counts: Mapping[str, int]) -> str | None:
     """The funnel stage that lost most runs (the earliest of equals), or None when none was read."""
     stages = list(counts)
-    losses = [
-        (counts[before] - counts[stage], stage) for before, stage in zip(stages, stages[1:], strict=False)
-    ]
+    losses = [(counts[before] - counts[stage], stage) for before, stage in pairwise(stages)]
     most = max((lost for lost, _ in losses), default=0)
     return next((stage for lost, stage in losses if lost == most), None) if most else None

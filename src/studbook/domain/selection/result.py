@@ -10,7 +10,7 @@ import rfc8785
 
 from .candidate import Candidate
 from .inputs import Inputs, reasons_json, sha256, warning_json
-from .margins import Margin
+from .margins import FlipPoint, Margins
 from .order import round12
 from .refit_mapping import MappingBasis
 from .rejection import Rejection
@@ -62,7 +62,7 @@ class SelectionResult:
     dropped: tuple[Rejection, ...]
     rejected: tuple[Rejection, ...]
     normalisation: dict[str, Normalisation]
-    margins: dict[str, Margin]
+    margins: Margins
     warnings: tuple[SelectionWarning, ...]
     environment: dict[str, str] = field(default_factory=dict)
     locations: dict[str, str] = field(default_factory=dict, compare=False)
@@ -116,7 +116,7 @@ class SelectionResult:
             "screened": reasons_json(self.inputs.screened.reasons),
             "environment": self.environment,
             "normalisation": {alias: _normalisation_json(n) for alias, n in self.normalisation.items()},
-            "margins": {name: _margin_json(margin) for name, margin in self.margins.items()},
+            "margins": _margins_json(self.margins),
             "warnings": [warning_json(warning) for warning in self.warnings],
             "inputs_digest": self.inputs_digest,
         }
@@ -192,10 +192,22 @@ def _normalisation_json(n: Normalisation) -> dict[str, Any]:
     }
 
 
-def _margin_json(margin: Margin) -> dict[str, Any]:
+def _margins_json(margins: Margins) -> dict[str, Any]:
     return {
-        "value": margin.value,
-        "lower": None if margin.lower is None else list(margin.lower),
-        "upper": None if margin.upper is None else list(margin.upper),
-        "slack": margin.slack,
+        "weights": {
+            alias: {"weight": m.weight, "lower": _point(m.lower), "upper": _point(m.upper)}
+            for alias, m in margins.weights.items()
+        },
+        "bands": {
+            label: {"allowed": m.allowed, "lower": _point(m.lower), "upper": _point(m.upper)}
+            for label, m in margins.bands.items()
+        },
+        "limits": {
+            label: [{"metric": m.metric, "bound": m.bound, "slack": m.slack} for m in found]
+            for label, found in margins.limits.items()
+        },
     }
+
+
+def _point(point: FlipPoint | None) -> list[float | str] | None:
+    return None if point is None else list(point)

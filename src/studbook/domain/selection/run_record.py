@@ -91,7 +91,7 @@ def run_json(run: RunView) -> dict[str, Any]:
 def run_from_json(record: Mapping[str, Any]) -> RunView:
     """The run of a JSON object made by `run_json`."""
     stage, schema, ended = record.get("stage"), record.get("key_schema"), record.get("ended_at")
-    return RunView(
+    view = RunView(
         ref=record["ref"],
         run_id="",
         stage=Stage(stage) if stage else None,
@@ -109,8 +109,9 @@ def run_from_json(record: Mapping[str, Any]) -> RunView:
         params=dict(record.get("params", {})),
         metrics={name: _from_json(value) for name, value in record.get("metrics", {}).items()},
         folds=tuple(_from_json(value) for value in record.get("folds", [])),
-        **{name: record.get(name) for name in _TEXTS},
     )
+    texts: dict[str, Any] = {name: record.get(name) for name in _TEXTS}
+    return replace(view, **texts)
 
 
 def _number(value: object) -> float:

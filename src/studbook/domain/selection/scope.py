@@ -16,14 +16,12 @@ _PREFIX = re.compile(r"[0-9a-f]{12,63}")
 
 
 def out_of_scope(run: RunView, scope: ScopeConfig) -> str | None:
-    """The scope key that excludes a run, or None. A refit or benchmark is excluded only by what it records."""
+    """The scope key that excludes a run, or None. Refits and benchmarks: only by what they record."""
     trial = run.stage is Stage.TRIAL
-    if scope.studies and (trial or run.study_key):
-        if not any(_names(study, run.study_key) for study in scope.studies):
-            return "scope.studies"
-    if scope.families and (trial or run.family):
-        if (run.family or UNKNOWN_FAMILY) not in scope.families:
-            return "scope.families"
+    if (trial or run.study_key) and not _in_studies(run, scope):
+        return "scope.studies"
+    if (trial or run.family) and scope.families and (run.family or UNKNOWN_FAMILY) not in scope.families:
+        return "scope.families"
     if trial and scope.since_ms is not None and run.started_at < scope.since_ms:
         return "scope.since"
     return None
@@ -59,6 +57,10 @@ def legacy_experiments(
         else:
             found.append(name)
     return tuple(found), tuple(warnings)
+
+
+def _in_studies(run: RunView, scope: ScopeConfig) -> bool:
+    return not scope.studies or any(_names(study, run.study_key) for study in scope.studies)
 
 
 def _names(study: str, key: str | None) -> bool:

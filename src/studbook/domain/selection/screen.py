@@ -21,7 +21,7 @@ Fault = tuple[RejectionReason, str]
 
 
 def not_taking_part(run: RunView, scope: ScopeConfig) -> Fault | None:
-    """Checks 1–3: lifecycle, status and trial state, key schema."""
+    """Checks 1 to 3: lifecycle, status and trial state, key schema."""
     if run.lifecycle is not Lifecycle.ACTIVE:
         return RejectionReason.DELETED, f"lifecycle {run.lifecycle}"
     if run.status is not RunStatus.FINISHED:
@@ -55,7 +55,7 @@ def trial_identity(run: RunView) -> TrialIdentity:
 
 @dataclass(frozen=True, slots=True)
 class TrialChecks:
-    """What checks 4–7 demand of a trial.
+    """What checks 4 to 7 demand of a trial.
 
     `objective` is None when no study records one and none is configured; `configured` is the configured
     direction; `metrics` are the trial metrics that the policy reads besides the objective.
@@ -100,10 +100,10 @@ class TrialChecks:
 
 
 def screen(trials: Iterable[RunView], checks: TrialChecks) -> tuple[list[RunView], list[Rejection]]:
-    """Checks 4–8 on trials that passed 1–3: the valid ones (one a trial, sorted by ref) and the rejections.
+    """Checks 4 to 8 on trials that passed 1 to 3: the valid ones, one a trial, sorted by ref; the rejections.
 
-    The checks on values come before duplicates are looked for, so that a newer run without the metric does not
-    hide an older valid one.
+    Values are checked before duplicates are looked for, so that a newer run without the metric does not hide
+    an older valid one.
     """
     rejected: list[Rejection] = []
     attempts: dict[TrialIdentity, list[RunView]] = {}
@@ -125,7 +125,7 @@ def screen(trials: Iterable[RunView], checks: TrialChecks) -> tuple[list[RunView
 def screen_benchmarks(
     benchmarks: Iterable[RunView], required: Sequence[MetricSpec]
 ) -> tuple[list[RunView], list[Rejection]]:
-    """Checks 4 and 7 on benchmark runs that passed 1–3."""
+    """Checks 4 and 7 on benchmark runs that passed 1 to 3."""
     valid: list[RunView] = []
     rejected: list[Rejection] = []
     for run in benchmarks:

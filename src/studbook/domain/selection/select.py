@@ -9,6 +9,7 @@ from ..run_view import RunView
 from .config import SelectionConfig
 from .decide import decide
 from .gather import gather
+from .joining import distinct
 from .result import SelectionResult
 
 
@@ -19,9 +20,9 @@ def select(
 
     `experiments` are those that were read, where the settings name none. Independent of the order of `runs`.
     Raises NoCandidate with funnel, reasons and samples; MixedObjectives; PolicyInputMissing;
-    BenchmarksNotComparable with the candidate × environment table.
+    BenchmarksNotComparable with the table of candidates and environments.
     """
-    views = list(runs)
+    views = distinct(runs)
     plan = config.plan(experiments)
     result = decide(gather(views, plan, list_screened=config.record.list_screened))
     cited = {run.ref for run in result.inputs.runs}

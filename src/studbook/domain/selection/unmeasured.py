@@ -14,7 +14,7 @@ from .sections import CandidatesFrom
 
 
 def unmeasured_trials(pool: Pool, plan: SelectionPlan) -> dict[str, RejectionReason]:
-    """The refs of the trials that no benchmark names, with the first check that each fails, or the benchmark's."""
+    """The trials that no benchmark names, by ref, with the first check that each fails."""
     if plan.policy.candidates.source is CandidatesFrom.CHAMPIONS:
         return {}
     unnamed = _unnamed(pool)
@@ -42,12 +42,13 @@ def resolved_metrics(plan: SelectionPlan, objective: MetricSpec | None) -> dict[
 
 def _unnamed(pool: Pool) -> set[str]:
     subjects = {run.subject for run in pool.benchmarks if run.subject}
-    keys = {(run.study_key, run.trial_key) for run in pool.benchmarks if run.study_key and run.trial_key}
-    for refit in pool.refits:
-        if refit.ref in subjects:
-            subjects.update(filter(None, (refit.refit_of,)))
-            keys.add((refit.study_key, refit.trial_key))
-    keys -= {(None, None)}
+    measured = [refit for refit in pool.refits if refit.ref in subjects]
+    subjects |= {refit.refit_of for refit in measured if refit.refit_of}
+    keys = {
+        (run.study_key, run.trial_key)
+        for run in (*pool.benchmarks, *measured)
+        if run.study_key and run.trial_key
+    }
     groups: dict[tuple[str | None, str | None, str], list[RunView]] = {}
     for run in (*pool.trials, *pool.cited):
         groups.setdefault(trial_identity(run), []).append(run)

@@ -15,7 +15,7 @@ from .warning import SelectionWarning, WarningCode
 
 @dataclass(frozen=True, slots=True)
 class Normalisation:
-    """How one metric was scaled: `best` and `worst` are transformed values, `weight` the one that was used."""
+    """How one metric was scaled; `best` and `worst` are transformed values, `weight` is the one used."""
 
     scale: Scale
     transform: Transform
@@ -42,7 +42,7 @@ class Utilities:
 def utilities(
     candidates: Sequence[Candidate], weights: Mapping[str, float], scale: Scale, criteria: Criteria
 ) -> Utilities:
-    """u = 1 − |best − t(v)| / max(range, min_range), and 1 for everyone when that is 0."""
+    """u = 1 - |best - t(v)| / max(range, min_range), and 1 for everyone when that is 0."""
     normalisation = {
         alias: _normalise(candidates, alias, w, scale, criteria) for alias, w in sorted(weights.items())
     }

@@ -29,6 +29,12 @@ class Verb:
 
 
 VERBS: dict[str, Verb] = {
+    "demo": Verb("demo", "demo", "A model's whole life on handwritten digits."),
+    "sweep": Verb("sweep", "sweep", "Search a study that a file describes."),
+    "runs": Verb("runs", "runs", "What is in the store."),
+    "select": Verb("select", "select", "Choose the best model, and record why."),
+    "acquire": Verb("acquire", "acquire", "A run's files, verified."),
+    "lineage": Verb("lineage", "lineage", "Where a model came from."),
     "config show": Verb("config_show", "show", "Every setting that is in force."),
 }
 """By what is typed. Of several words, the first name a group."""

@@ -226,7 +226,11 @@ class ArtifactStoreContract(ABC):
         run_id = make_run()
         for name in ("model", "checkpoint", "logs/train"):
             _put(store, run_id, tmp_path / name, name, {"a": name.encode()})
-        assert [manifest.name for manifest in store.manifests(run_id)] == ["checkpoint", "logs/train", "model"]
+        assert [manifest.name for manifest in store.manifests(run_id)] == [
+            "checkpoint",
+            "logs/train",
+            "model",
+        ]
 
     def test_damaged_bytes_never_arrive(
         self, store: ArtifactStore, make_run: MakeRun, tmp_path: Path
@@ -257,7 +261,9 @@ class ArtifactStoreContract(ABC):
         self, store: ArtifactStore, make_run: MakeRun, tmp_path: Path
     ) -> None:
         run_id, stored = _put(store, make_run(), tmp_path / "source", "checkpoint", TREE)
-        self.corrupt(store, run_id, stored.manifest_path, stored.to_bytes().replace(b'"size":21', b'"size":22'))
+        self.corrupt(
+            store, run_id, stored.manifest_path, stored.to_bytes().replace(b'"size":21', b'"size":22')
+        )
         with pytest.raises(IntegrityError):
             store.manifests(run_id)
 
@@ -288,7 +294,9 @@ class ArtifactStoreContract(ABC):
 
     def test_a_large_file(self, store: ArtifactStore, make_run: MakeRun, tmp_path: Path) -> None:
         content = hashlib.shake_256(b"large").digest(3_000_001)
-        run_id, stored = _put(store, make_run(), tmp_path / "source", "model", {"model.bin": content, "x": b""})
+        run_id, stored = _put(
+            store, make_run(), tmp_path / "source", "model", {"model.bin": content, "x": b""}
+        )
         store.fetch(run_id, stored, tmp_path / "fetched")
         assert (tmp_path / "fetched" / "model.bin").read_bytes() == content
 

@@ -6,7 +6,8 @@ Subclass `SamplerContract`, override the fixture `new_sampler`, and let pytest c
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -14,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from pydantic import JsonValue
 
-from ...domain.errors import InvalidInput, MetricValueInvalid, StudyInvalid, SweepError
-from ...domain.search_space import SearchSpace, choice, fixed, float_range, int_range
+from ...domain.errors import InvalidInput, MetricValueInvalid, StudyInvalid, SweepError, TrialParamsInvalid
+from ...domain.search_space import DynamicSpace, SearchSpace, choice, fixed, float_range, int_range
 from ...domain.study import Objective, StudyDefinition, maximize, minimize
-from ..sampler import Proposal, SampledStudy, Sampler, TrialState
+from ..sampler import Proposal, SampledStudy, SampledTrial, Sampler, TrialState
 from .search_spaces import search_spaces
 
 NewSampler = Callable[[str], Sampler]
@@ -34,22 +35,24 @@ _SPACE = SearchSpace.parse(
         "seed_words": fixed(["a", 1]),
     }
 )
+_SMALL = SearchSpace.parse({"width": int_range(16, 256, step=16), "optimizer": choice("sgd", "adam", [1])})
+_ROUNDS = 12  # more than the random start of samplers that learn
 _MEDIAN = {"algorithm": "median", "options": {"n_startup_trials": 2}}
 
 
 def study(
-    space: SearchSpace = _SPACE, *objectives: Objective, name: str = "contract", **fields: Any
+    space: SearchSpace | DynamicSpace = _SPACE, *objectives: Objective, name: str = "contract", **fields: Any
 ) -> StudyDefinition:
     """A study of one objective to maximize, unless told otherwise."""
     chosen = objectives or (maximize("score"),)
-    return StudyDefinition(name=name, objectives=chosen, search_space=space, **fields)
+    return StudyDefinition(name=name, objectives=chosen, space=space, **fields)
 
 
 class SamplerContract:
     """The promises of the port.
 
-    `new_sampler(place)` is a sampler as a process would build it anew; one place is one storage, and an unknown
-    place is an empty one. A slow storage may draw a smaller `share_of_examples` of search spaces.
+    `new_sampler(place)` is a sampler as a process would build it anew; one place is one storage, and an
+    unknown place is an empty one. A slow storage may draw a smaller `share_of_examples` of search spaces.
     """
 
     share_of_examples = 1.0
@@ -76,10 +79,10 @@ class SamplerContract:
         property_of()
 
     def test_proposals_after_many_told_values_are_typed_too(self, new_sampler: NewSampler) -> None:
-        opened = new_sampler("a").open(study(), 1)
-        for _ in range(14):
+        opened = new_sampler("a").open(study(_SMALL), 1)
+        for _ in range(_ROUNDS):
             proposal = _asked(opened)
-            _check_typed(_SPACE, proposal)
+            _check_typed(_SMALL, proposal)
             opened.complete(proposal.number, [_score(proposal)], {})
 
     def test_numbers_count_up_from_zero(self, new_sampler: NewSampler) -> None:
@@ -92,7 +95,8 @@ class SamplerContract:
         assert _searched(new_sampler("a"), 11) == _searched(new_sampler("b"), 11)
 
     def test_another_seed_proposes_something_else(self, new_sampler: NewSampler) -> None:
-        assert _searched(new_sampler("a"), 11) != _searched(new_sampler("b"), 12)
+        first = [_asked(new_sampler(f"at {seed}").open(study(), seed)).params for seed in (11, 12, 13)]
+        assert len({repr(params) for params in first}) == 3
 
     def test_without_a_seed_it_searches_too(self, new_sampler: NewSampler) -> None:
         opened = new_sampler("a").open(study(), None)
@@ -140,14 +144,14 @@ class SamplerContract:
         opened = new_sampler("a").open(study(), 1)
         _asked(opened)
         opened.complete(0, [0.5], {})
-        for another_end in (
-            lambda: opened.complete(0, [0.75], {}),
-            lambda: opened.prune(0, {}),
-            lambda: opened.fail(0, {}),
-            lambda: opened.report(0, 0.5, 1),
-        ):
-            with pytest.raises(SweepError):
-                another_end()
+        with pytest.raises(SweepError):
+            opened.complete(0, [0.75], {})
+        with pytest.raises(SweepError):
+            opened.prune(0, {})
+        with pytest.raises(SweepError):
+            opened.fail(0, {})
+        with pytest.raises(SweepError):
+            opened.report(0, 0.5, 1)
         assert opened.trials()[0].values == (0.5,)
 
     def test_an_unknown_number_is_refused(self, new_sampler: NewSampler) -> None:
@@ -219,6 +223,49 @@ class SamplerContract:
         assert states == [TrialState.FAILED, TrialState.COMPLETE, TrialState.PRUNED]
         assert second.trials()[0].attributes == {"reason": "lost"}
 
+    def test_points_from_elsewhere_are_taken_over_under_the_next_numbers(
+        self, new_sampler: NewSampler
+    ) -> None:
+        first = new_sampler("a").open(study(), 1)
+        for _ in range(4):
+            _asked(first)
+        first.complete(0, [0.5], {"trial_key": "tk3:a"})
+        first.prune(2, {})
+        first.fail(3, {"reason": "lost"})
+        ended = [trial for trial in first.trials() if trial.state is not TrialState.RUNNING]
+        second = new_sampler("b").open(study(), 1)
+        assert [second.add(trial) for trial in ended] == [0, 1, 2]
+        assert second.trials() == tuple(replace(trial, number=n) for n, trial in enumerate(ended))
+        assert _asked(second).number == 3
+        second.close()
+        assert new_sampler("b").open(study(), 1).trials()[:3] == second.trials()[:3]
+
+    def test_only_ended_points_of_the_space_are_taken_over(self, new_sampler: NewSampler) -> None:
+        opened = new_sampler("a").open(study(_SMALL), 1)
+        params: dict[str, JsonValue] = {"width": 32, "optimizer": "sgd"}
+        ended = SampledTrial(0, params, TrialState.COMPLETE, (0.5,), {})
+        for wrong, error in (
+            (replace(ended, state=TrialState.RUNNING, values=None), InvalidInput),
+            (replace(ended, values=None), InvalidInput),
+            (replace(ended, values=(0.5, 0.5)), InvalidInput),
+            (replace(ended, values=(math.inf,)), MetricValueInvalid),
+            (replace(ended, params={"width": 33, "optimizer": "sgd"}), TrialParamsInvalid),
+            (replace(ended, params={"width": 32}), TrialParamsInvalid),
+        ):
+            with pytest.raises(error):
+                opened.add(wrong)
+        assert opened.trials() == ()
+
+    def test_a_grid_does_not_propose_what_was_taken_over(self, new_sampler: NewSampler) -> None:
+        space = SearchSpace.parse({"a": int_range(1, 4), "b": choice(True, 1)})
+        opened = new_sampler("a").open(study(space, sampling={"algorithm": "grid"}), 1)
+        for a, b in ((3, True), (2, 1)):
+            opened.add(SampledTrial(9, {"a": a, "b": b}, TrialState.FAILED, None, {}))
+        rest = []
+        while (proposal := opened.ask()) is not None:
+            rest.append((proposal.params["a"], repr(proposal.params["b"])))
+        assert sorted(rest) == [(1, "1"), (1, "True"), (2, "True"), (3, "1"), (4, "1"), (4, "True")]
+
     def test_other_studies_and_other_places_are_not_mixed_up(self, new_sampler: NewSampler) -> None:
         sampler = new_sampler("a")
         _asked(sampler.open(study(), 1))
@@ -228,7 +275,7 @@ class SamplerContract:
 
     def test_a_clearly_bad_point_is_pruned(self, new_sampler: NewSampler) -> None:
         for objective, good, bad in ((maximize("score"), 0.9, 0.1), (minimize("loss"), 0.1, 0.9)):
-            opened = new_sampler(objective.metric).open(study(_SPACE, objective, pruning=_MEDIAN), 1)
+            opened = new_sampler(objective.metric).open(study(_SMALL, objective, pruning=_MEDIAN), 1)
             _complete_with_reports(opened, [good, good, good])
             judged = _asked(opened).number
             assert not opened.should_prune(judged)
@@ -240,7 +287,7 @@ class SamplerContract:
 
     def test_nothing_is_pruned_without_a_pruner(self, new_sampler: NewSampler) -> None:
         for place, pruning in (("null", None), ("none", {"algorithm": "none"})):
-            opened = new_sampler(place).open(study(pruning=pruning), 1)
+            opened = new_sampler(place).open(study(_SMALL, pruning=pruning), 1)
             _complete_with_reports(opened, [0.9, 0.9, 0.9])
             judged = _asked(opened).number
             opened.report(judged, 0.0, 1)
@@ -269,7 +316,7 @@ class SamplerContract:
             new_sampler("a").open(study(space, sampling={"algorithm": "grid"}), 1)
 
     def test_what_it_cannot_honour_is_refused(self, new_sampler: NewSampler) -> None:
-        refused: tuple[Mapping[str, JsonValue | dict[str, JsonValue]], ...] = (
+        refused: tuple[dict[str, Any], ...] = (
             {"sampling": {"algorithm": "no_such_algorithm"}},
             {"sampling": {"algorithm": "tpe", "options": {"no_such_option": 1}}},
             {"pruning": {"algorithm": "no_such_pruner"}},
@@ -280,9 +327,7 @@ class SamplerContract:
                 new_sampler("a").open(study(**fields), 1)
             assert caught.value.cure
         with pytest.raises(StudyInvalid):
-            new_sampler("a").open(
-                StudyDefinition(name="d", objectives=(maximize("score"),), search_space="dynamic:1"), 1
-            )
+            new_sampler("a").open(study(DynamicSpace(revision="1")), 1)
 
     def test_what_is_handed_out_is_a_copy(self, new_sampler: NewSampler) -> None:
         opened = new_sampler("a").open(study(), 1)
@@ -316,16 +361,16 @@ def _check_typed(space: SearchSpace, proposal: Proposal) -> None:
 
 
 def _score(proposal: Proposal) -> float:
-    depth = proposal.params["depth"]
-    assert isinstance(depth, int)
-    return depth / 64
+    width = proposal.params["width"]
+    assert isinstance(width, int)
+    return width / 256
 
 
 def _searched(sampler: Sampler, seed: int) -> list[str]:
-    """What 14 rounds of asking and telling propose: more than a sampler's random start."""
-    opened = sampler.open(study(), seed)
+    """What a search proposes that is told each value before it is asked again."""
+    opened = sampler.open(study(_SMALL), seed)
     proposals = []
-    for _ in range(14):
+    for _ in range(_ROUNDS):
         proposal = _asked(opened)
         proposals.append(repr(proposal))
         opened.complete(proposal.number, [_score(proposal)], {})

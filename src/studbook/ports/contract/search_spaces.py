@@ -16,7 +16,7 @@ _NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_.-]{0,8}", fullmatch=True).filter(
 
 
 def choices() -> st.SearchStrategy[JsonValue]:
-    """Anything that a categorical parameter may be: also values that Python takes for equal, and nested ones."""
+    """Anything that a parameter may be: also nested, or equal to another in Python only (True and 1)."""
     scalars = st.one_of(
         st.none(),
         st.booleans(),
@@ -28,7 +28,9 @@ def choices() -> st.SearchStrategy[JsonValue]:
     )
     return st.recursive(
         scalars,
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab$", max_size=2), inner, max_size=2),
+        lambda inner: (
+            st.lists(inner, max_size=3) | st.dictionaries(st.text("ab$", max_size=2), inner, max_size=2)
+        ),
         max_leaves=4,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from ...domain.keys import RunKey
 from ...domain.run import RunStatus
@@ -14,7 +14,18 @@ from ..tracking_store import NewRun
 
 RUN_KEY_TAG = "contract.run_key"
 START = 1_700_000_000_000
-AWKWARD = ("it's", 'say "so"', """both ' and \"""", "100%", "a\\b", "a\nb", " space ", "ümlaut 漢字 🐎", "", "--;`")
+AWKWARD = (
+    "it's",
+    'say "so"',
+    """both ' and \"""",
+    "100%",
+    "a\\b",
+    "a\nb",
+    " space ",
+    "ümlaut 漢字 🐎",
+    "",
+    "--;`",
+)
 TERMINAL = (RunStatus.FINISHED, RunStatus.FAILED, RunStatus.KILLED)
 
 
@@ -28,10 +39,10 @@ def fresh_key() -> RunKey:
     return RunKey(f"rk3:{uuid.uuid4().hex * 2}")
 
 
-def new_run(experiment: str, started_at_ms: int = START, **tags: str) -> NewRun:
+def new_run(experiment: str, started_at_ms: int = START, tags: Mapping[str, str] | None = None) -> NewRun:
     """A run to create, with a key of its own."""
     key = fresh_key()
-    return NewRun(key, experiment, "a run", started_at_ms, {RUN_KEY_TAG: key, **tags})
+    return NewRun(key, experiment, "a run", started_at_ms, {RUN_KEY_TAG: key, **(tags or {})})
 
 
 def metric(name: str, *values: float, step: int = 0) -> RecordBatch:

@@ -67,7 +67,9 @@ class TrackingQueryContract:
 
     def test_only_the_named_experiments_are_searched(self, store: TrackingStore) -> None:
         one, two, three = (fresh_name() for _ in range(3))
-        first, _, third = (store.create_run(new_run(name, START + i)) for i, name in enumerate((one, two, three)))
+        first, _, third = (
+            store.create_run(new_run(name, START + i)) for i, name in enumerate((one, two, three))
+        )
         runs = list(store.find(RunQuery((three, one), ANY_STATUS)))
         assert [(run.run_id, run.experiment) for run in runs] == [(first, one), (third, three)]
         assert ids(store.find(RunQuery((one, one, fresh_name()), ANY_STATUS))) == [first]
@@ -76,10 +78,17 @@ class TrackingQueryContract:
 
     def test_only_the_asked_statuses_are_found(self, store: TrackingStore) -> None:
         experiment = fresh_name()
-        made = {status: store.create_run(new_run(experiment, START + i)) for i, status in enumerate(RunStatus)}
+        made = {
+            status: store.create_run(new_run(experiment, START + i)) for i, status in enumerate(RunStatus)
+        }
         for status in TERMINAL:
             store.end_run(made[status], status, START + 10)
-        for asked in (*({status} for status in RunStatus), set(TERMINAL), ANY_STATUS - {RunStatus.FAILED}, set()):
+        for asked in (
+            *({status} for status in RunStatus),
+            set(TERMINAL),
+            ANY_STATUS - {RunStatus.FAILED},
+            set(),
+        ):
             found = ids(store.find(RunQuery((experiment,), frozenset(asked))))
             assert found == [made[status] for status in RunStatus if status in asked]
 
@@ -98,7 +107,7 @@ class TrackingQueryContract:
         values = [*AWKWARD, "x", "X", "x ", "%x", "x%"]
         made = {}
         for i, value in enumerate(values):
-            run_id = store.create_run(new_run(experiment, START + i, **{"t.a/b-c d": value, "t_x.y": value}))
+            run_id = store.create_run(new_run(experiment, START + i, {"t.a/b-c d": value, "t_x.y": value}))
             store.record(run_id, RecordBatch(params={"p.a/b-c d": value, "p_x.y": value}))
             made[value] = run_id
         store.create_run(new_run(experiment, START + len(values)))
@@ -111,7 +120,7 @@ class TrackingQueryContract:
     def test_keys_that_look_like_grammar_are_keys(self, store: TrackingStore) -> None:
         experiment = fresh_name()
         keys = ("from", "a.in.b", "1", "a.2", "1e5", "case", "and", "order.by", "select", "a..b", "status")
-        run_id = store.create_run(new_run(experiment, **dict.fromkeys(keys, "v")))
+        run_id = store.create_run(new_run(experiment, tags=dict.fromkeys(keys, "v")))
         store.record(run_id, RecordBatch(params=dict.fromkeys(keys, "w")))
         store.create_run(new_run(experiment, START + 1))
         for key in keys:
@@ -121,7 +130,7 @@ class TrackingQueryContract:
     def test_conditions_are_joined_by_and(self, store: TrackingStore) -> None:
         experiment = fresh_name()
         rows = [("a", "1"), ("a", "2"), ("b", "1"), ("c", "2")]
-        made = [store.create_run(new_run(experiment, START + i, t=t)) for i, (t, _) in enumerate(rows)]
+        made = [store.create_run(new_run(experiment, START + i, {"t": t})) for i, (t, _) in enumerate(rows)]
         for run_id, (_, p) in zip(made, rows, strict=True):
             store.record(run_id, RecordBatch(params={"p": p}))
         everything = RunQuery((experiment,), ANY_STATUS)
@@ -151,20 +160,27 @@ class TrackingQueryContract:
         experiment = fresh_name()
         count = store.capabilities.search_page + 3
         made = [
-            store.create_run(new_run(experiment, START + i // 2, t="odd" if i % 2 else "even")) for i in range(count)
+            store.create_run(new_run(experiment, START + i // 2, {"t": "odd" if i % 2 else "even"}))
+            for i in range(count)
         ]
         everything = ids(store.find(RunQuery((experiment,), ANY_STATUS)))
         assert sorted(everything) == sorted(made)
         for limit in (0, 1, 2, 5, count - 1, count, count + 5):
             assert ids(store.find(RunQuery((experiment,), ANY_STATUS, limit=limit))) == everything[:limit]
-        odd = ids(store.find(RunQuery((experiment,), ANY_STATUS, tag_in={"t": frozenset({"odd", "x"})}, limit=2)))
+        odd = ids(
+            store.find(RunQuery((experiment,), ANY_STATUS, tag_in={"t": frozenset({"odd", "x"})}, limit=2))
+        )
         assert odd == made[1:4:2]
 
     def test_only_the_asked_fields_come_back(self, store: TrackingStore) -> None:
         experiment = fresh_name()
-        run_id = store.create_run(new_run(experiment, a="1", b="2"))
-        store.record(run_id, RecordBatch({"p": "1", "q": "2"}, metric("m", 1.0).metrics + metric("n", 2.0).metrics))
-        query = RunQuery((experiment,), ANY_STATUS, tags={"b": "2"}, params={"q": "2"}, has_metrics=frozenset({"n"}))
+        run_id = store.create_run(new_run(experiment, tags={"a": "1", "b": "2"}))
+        store.record(
+            run_id, RecordBatch({"p": "1", "q": "2"}, metric("m", 1.0).metrics + metric("n", 2.0).metrics)
+        )
+        query = RunQuery(
+            (experiment,), ANY_STATUS, tags={"b": "2"}, params={"q": "2"}, has_metrics=frozenset({"n"})
+        )
         (full,) = store.find(query)
         assert (full.params, full.metrics) == ({"p": "1", "q": "2"}, {"m": 1.0, "n": 2.0})
         assert {"a": "1", "b": "2"}.items() <= full.tags.items()
@@ -184,13 +200,18 @@ class TrackingQueryContract:
 
     def test_what_was_written_is_found_as_it_is_now(self, store: TrackingStore) -> None:
         experiment = fresh_name()
-        run_id = store.create_run(new_run(experiment, t="1"))
+        run_id = store.create_run(new_run(experiment, tags={"t": "1"}))
         query = RunQuery((experiment,), ANY_STATUS)
         assert [run.tags["t"] for run in store.find(query)] == ["1"]
         store.record(run_id, RecordBatch(tags={"t": "2"}))
         store.record(run_id, metric("m", 1.0, 2.0))
         store.end_run(run_id, RunStatus.KILLED, START + 3)
         (run,) = store.find(query)
-        assert (run.tags["t"], run.metrics, run.status, run.ended_at_ms) == ("2", {"m": 2.0}, RunStatus.KILLED, START + 3)
+        assert (run.tags["t"], run.metrics, run.status, run.ended_at_ms) == (
+            "2",
+            {"m": 2.0},
+            RunStatus.KILLED,
+            START + 3,
+        )
         assert ids(store.find(replace(query, tags={"t": "1"}))) == []
         assert run == store.get_run(run_id)

@@ -1,6 +1,7 @@
 """A stateful machine: whatever is done to a tracking store and to the model, both end in the same state.
 
-Run it with `run_state_machine_as_test(lambda: TrackingStoreMachine(subject(), model()))`, with an empty model.
+Subclass `TrackingStoreMachine`, let `stores` return the two, and hand the class to
+`run_state_machine_as_test`.
 """
 
 from __future__ import annotations
@@ -56,10 +57,13 @@ class TrackingStoreMachine(RuleBasedStateMachine):
 
     runs: Bundle[_Pair] = Bundle("runs")
 
-    def __init__(self, subject: TrackingStore, model: TrackingStore) -> None:
+    def stores(self) -> tuple[TrackingStore, TrackingStore]:
+        """The store under test, and an empty model."""
+        raise NotImplementedError
+
+    def __init__(self) -> None:
         super().__init__()
-        self._subject = subject
-        self._model = model
+        self._subject, self._model = self.stores()
         self._experiments = (fresh_name(), fresh_name())
         self._run_keys = [fresh_key() for _ in range(4)]
         self._model_id: dict[str, str] = {}
@@ -93,9 +97,7 @@ class TrackingStoreMachine(RuleBasedStateMachine):
     @rule(run=runs, batch=_batches)
     def record(self, run: _Pair, batch: RecordBatch) -> None:
         """Add to a run, whatever its state."""
-        self._both(
-            lambda: self._subject.record(run[0], batch), lambda: self._model.record(run[1], batch)
-        )
+        self._both(lambda: self._subject.record(run[0], batch), lambda: self._model.record(run[1], batch))
 
     @rule(run=runs, status=st.sampled_from(TERMINAL), ended=st.integers(START + 3, START + 5))
     def end(self, run: _Pair, status: RunStatus, ended: int) -> None:
@@ -115,7 +117,9 @@ class TrackingStoreMachine(RuleBasedStateMachine):
         """Compare one run, and one history."""
         subject, model = self._subject.get_run(run[0]), self._model.get_run(run[1])
         assert self._told(subject) == _told(model)
-        assert repr(self._subject.metric_history(run[0], name)) == repr(self._model.metric_history(run[1], name))
+        assert repr(self._subject.metric_history(run[0], name)) == repr(
+            self._model.metric_history(run[1], name)
+        )
 
     @rule(query=_queries, limit=st.integers(0, 3))
     def ask(self, query: RunQuery, limit: int) -> None:
@@ -154,7 +158,9 @@ class TrackingStoreMachine(RuleBasedStateMachine):
     def _told(self, run: StoredRun) -> dict[str, object]:
         parent = run.parent_id
         known = replace(
-            run, run_id=self._model_id[run.run_id], parent_id=None if parent is None else self._model_id[parent]
+            run,
+            run_id=self._model_id[run.run_id],
+            parent_id=None if parent is None else self._model_id[parent],
         )
         return _told(known)
 

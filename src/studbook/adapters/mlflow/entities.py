@@ -1,4 +1,4 @@
-"""MLflow's run entities, told as our values."""
+"""Our values as MLflow's entities, and its entities as our values."""
 
 from __future__ import annotations
 
@@ -11,10 +11,47 @@ from ...domain.stored_run import Lifecycle, StoredRun
 from ...ports.metric_points import canonical_value
 
 if TYPE_CHECKING:
-    from mlflow.entities import Metric, Run
+    from mlflow.entities import Metric, Param, Run, RunTag
 
 PARENT_TAG = "mlflow.parentRunId"
 _NAME_TAG = "mlflow.runName"
+
+
+def tag_entities(tags: dict[str, str]) -> list[RunTag]:
+    """The tags for MLflow."""
+    from mlflow.entities import RunTag
+
+    return [RunTag(key, value) for key, value in tags.items()]  # type: ignore[no-untyped-call]
+
+
+def param_entities(params: dict[str, str]) -> list[Param]:
+    """The params for MLflow."""
+    from mlflow.entities import Param
+
+    return [Param(key, value) for key, value in params.items()]  # type: ignore[no-untyped-call]
+
+
+def metric_entities(points: Iterable[MetricPoint]) -> list[Metric]:
+    """The points for MLflow."""
+    from mlflow.entities import Metric
+
+    return [Metric(point.name, point.value, point.timestamp_ms, point.step) for point in points]
+
+
+def status_code(status: RunStatus) -> int:
+    """MLflow's number for the status."""
+    from mlflow.entities import RunStatus as MlflowStatus
+
+    return int(MlflowStatus.from_string(str(status)))  # type: ignore[no-untyped-call]
+
+
+def view_code(lifecycles: frozenset[Lifecycle]) -> int:
+    """The number of MLflow's view that covers these lifecycles; it may cover more."""
+    from mlflow.entities import ViewType
+
+    if lifecycles == {Lifecycle.ACTIVE}:
+        return ViewType.ACTIVE_ONLY
+    return ViewType.DELETED_ONLY if lifecycles == {Lifecycle.DELETED} else ViewType.ALL
 
 
 def stored_run(run: Run, experiment: str) -> StoredRun:

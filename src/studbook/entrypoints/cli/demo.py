@@ -1,0 +1,147 @@
+"""`studbook demo`: a model's whole life on handwritten digits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .command_line import CommandLine
+from .output import table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from ..demo.story import Demo
+    from ..studbook import Studbook
+
+
+def demo(
+    cli: CommandLine,
+    *,
+    trials: Annotated[int, typer.Option(min=4, help="Trials a model family.")] = 12,
+    seed: Annotated[int, typer.Option(help="Seed of samplers and trainings.")] = 0,
+    to: Annotated[Path, typer.Option(help="Where the chosen checkpoint goes.")] = Path("best-model"),
+) -> None:
+    """Live through a model's whole life on scikit-learn's handwritten digits.
+
+    Three model families are swept, refitted and benchmarked; the best by macro-F1 and latency is chosen, its
+    files are handed over, and it is trained for use. A second run recognises what exists.
+    """
+    from ..demo.story import run_demo
+    from ..studbook import Studbook
+    from .progress import ProgressView
+
+    with Studbook.of(cli.loaded) as book:
+        with ProgressView(book):
+            done = run_demo(book, to, trials=trials, seed=seed)
+        document = _document(book, done)
+        cli.output.show(document, lambda: _page(done, document))
+
+
+def _document(book: Studbook, done: Demo) -> dict[str, object]:
+    catalog = book.container.catalog()
+    winner = done.decision.result.winner
+    selection = book.find(done.decision.ref)
+    return {
+        "selection": {
+            "ref": done.decision.ref,
+            "run_id": selection.run_id,
+            "reused": done.decision.reused,
+            "policy": done.decision.result.policy,
+            "winner": {
+                "family": winner.family,
+                "trial": winner.trial,
+                "refit": winner.refit,
+                "metrics": winner.metrics,
+            },
+            "ranking": [
+                {"rank": c.rank, "family": c.family, "ref": c.ref, "score": c.score, "values": c.values}
+                for c in done.decision.result.ranking
+            ],
+            "margin": done.decision.result.margin,
+        },
+        "families": [
+            {
+                "family": life.family,
+                "sweep": life.sweep.run_key,
+                "sweep_run_id": catalog.by_ref(life.sweep.run_key).run_id,
+                "trials": life.sweep.result.counts(),
+                "refit": life.refit.refit,
+                "benchmark": life.benchmark.ref,
+                "benchmark_run_id": life.benchmark.run_id,
+            }
+            for life in done.families
+        ],
+        "champions": [
+            {"family": champion.family, "trial": champion.trial, "value": champion.value}
+            for champion in done.champions.champions
+        ],
+        "checkpoint": {
+            "path": done.acquired.path,
+            "content_digest": done.acquired.manifest.content_digest,
+            "trust": done.acquired.receipt.trust,
+            "source": done.acquired.receipt.source,
+        },
+        "test_macro_f1": done.test_macro_f1,
+        "final_training": {"ref": done.final.ref, "run_id": done.final.run_id, "name": done.final.name},
+        "tracking_uri": book.settings.target.display,
+        "home": book.home,
+        "seconds": round(done.seconds, 3),
+    }
+
+
+def _page(done: Demo, document: dict[str, object]) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    from ...domain.lineage import render
+    from ...domain.selection.explain import explain_winner
+
+    result = done.decision.result
+    rows = [
+        [
+            contender.rank,
+            contender.family,
+            f"{contender.values['objective']:.4f}",
+            f"{contender.values['latency']:.3f}",
+            "-" if contender.score is None else f"{contender.score:.4f}",
+        ]
+        for contender in result.ranking
+    ]
+    counts = [
+        [life.family, *life.sweep.result.counts().values(), f"{life.benchmark.metrics['latency_batch_1_p95_ms']:.3f}"]
+        for life in done.families
+    ]
+    return Group(
+        Text("Sweeps", style="bold"),
+        table(["family", "trials", "complete", "pruned", "failed", "duplicate", "p95 ms"], counts),
+        Text("Candidates", style="bold"),
+        table(["rank", "family", "macro-F1 (3 folds)", "latency ms", "score"], rows),
+        Text("Why", style="bold"),
+        *(Text(f"  {line}") for line in explain_winner(result)),
+        Text(""),
+        Text(f"Checkpoint  {done.acquired.path}  ({done.acquired.receipt.trust}, from {done.acquired.receipt.source})"),
+        Text(f"Held-out test macro-F1  {done.test_macro_f1:.4f}"),
+        Text(""),
+        Text("Lineage", style="bold"),
+        *(Text(f"  {line}") for line in render(done.lineage)),
+        Text(""),
+        Text("Next", style="bold"),
+        *(Text(f"  {line}") for line in _next_commands(done, document)),
+        Text(f"\n{done.seconds:.1f} s", style="dim"),
+    )
+
+
+def _next_commands(done: Demo, document: dict[str, object]) -> list[str]:
+    uri = str(document["tracking_uri"])
+    if uri.startswith("memory:"):
+        return ["studbook demo          # the same, kept in ./mlflow.db"]
+    return [
+        "studbook runs --stage hpo_trial --status FAILED",
+        "studbook select --policy best_metric",
+        f"studbook lineage {done.final.ref[:16]}",
+        f"studbook acquire {done.final.ref[:16]} --kind model --to final-model",
+        f"mlflow ui --backend-store-uri {uri}",
+    ]

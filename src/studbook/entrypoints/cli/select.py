@@ -1,0 +1,71 @@
+"""`studbook select`: choose the best model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .command_line import CommandLine
+from .output import table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from ...application.select import Decision
+
+
+def select(
+    cli: CommandLine,
+    *,
+    policy: Annotated[
+        str | None, typer.Option(help="A preset, or a policy of the settings: accuracy_latency, best_metric, …")
+    ] = None,
+    metric: Annotated[str | None, typer.Option(help="The objective, when studies have several.")] = None,
+    family: Annotated[list[str] | None, typer.Option(help="Only this model family; may be given again.")] = None,
+    study: Annotated[list[str] | None, typer.Option(help="Only this study; may be given again.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide, and store nothing.")] = False,
+) -> None:
+    """Choose the best model, and record why. Exit code 3 when there is no candidate."""
+    from ..studbook import Studbook
+
+    changes: dict[str, Any] = {}
+    if metric is not None:
+        changes["objective"] = {"metric": metric}
+    scope = {"families": family, "studies": study}
+    if any(scope.values()):
+        changes["scope"] = {key: value for key, value in scope.items() if value}
+    with Studbook.of(cli.loaded) as book:
+        decision = book.select(policy, dry_run=dry_run, **changes)
+    document = {"ref": decision.ref or None, "reused": decision.reused, **decision.result.document()}
+    cli.output.show(document, lambda: _page(decision))
+
+
+def _page(decision: Decision) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    from ...domain.selection.explain import explain_winner
+
+    result = decision.result
+    aliases = sorted({alias for contender in result.ranking for alias in contender.values})
+    rows = [
+        [
+            contender.rank,
+            contender.family,
+            contender.ref[:16],
+            *(_number(contender.values.get(alias)) for alias in aliases),
+            _number(contender.score),
+        ]
+        for contender in result.ranking
+    ]
+    recorded = f"recorded as {decision.ref[:16]}" if decision.ref else "dry run: nothing stored"
+    return Group(
+        table(["rank", "family", "trial", *aliases, "score"], rows),
+        *(Text(line) for line in explain_winner(result)),
+        Text(f"{recorded}{' (decided before)' if decision.reused else ''}", style="dim"),
+    )
+
+
+def _number(value: float | None) -> str | None:
+    return None if value is None else f"{value:.5g}"

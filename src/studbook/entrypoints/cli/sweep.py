@@ -1,0 +1,79 @@
+"""`studbook sweep`: search a study that a file describes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .command_line import CommandLine
+from .output import table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from ..sweep_handle import Sweep
+
+
+def sweep(
+    cli: CommandLine,
+    *,
+    file: Annotated[Path, typer.Argument(help="The study file (YAML): name, train, space, objective, trials, …")],
+    trials: Annotated[int | None, typer.Option(help="Instead of the file's number.")] = None,
+) -> None:
+    """Search a study until it has its trials; go on where it stopped."""
+    from ...domain.study import Objective, Pruning, Sampling
+    from ..studbook import Studbook
+    from ..study_file import load_study_file, training_function
+    from .progress import ProgressView
+
+    study = load_study_file(file)
+    train = training_function(study, file.absolute().parent)
+    objectives = study.objective if isinstance(study.objective, tuple) else (study.objective,)
+    with Studbook.of(cli.loaded) as book, ProgressView(book):
+        done = book.sweep(
+            study.name,
+            train,
+            space=study.space,
+            objective=[Objective.model_validate(each.model_dump()) for each in objectives],
+            trials=study.trials if trials is None else trials,
+            folds=study.folds,
+            n_samples=study.n_samples,
+            data=study.data,
+            family=study.family,
+            sampler=Sampling(**study.sampler.model_dump()),
+            pruner=Pruning(**study.pruner.model_dump()) if study.pruner else None,
+            seed=study.seed,
+            workers=study.workers,
+            timeout_s=study.timeout_s,
+            revision=study.revision,
+        )
+        refit = done.refit() if study.refit else None
+    document = {
+        "study_key": done.study.key,
+        "sweep": done.run_key,
+        "outcome": done.result.outcome,
+        "counts": done.result.counts(),
+        "trials": done.trials,
+        "refit": refit.refit if refit else None,
+    }
+    cli.output.show(document, lambda: _page(done))
+
+
+def _page(done: Sweep) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    rows = [
+        [
+            trial.number,
+            trial.state,
+            ", ".join(f"{name}={value}" for name, value in trial.params.items()),
+            ", ".join(f"{name}={value:.5g}" for name, value in (trial.values or {}).items()),
+            trial.error,
+        ]
+        for trial in done.trials
+    ]
+    counts = ", ".join(f"{number} {what}" for what, number in done.result.counts().items())
+    return Group(table(["trial", "state", "params", "values", "error"], rows), Text(counts))

@@ -1,0 +1,193 @@
+"""The suite for event logs finds planted bugs: each log here breaks one promise."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from studbook.adapters.memory.clock import ManualClock
+from studbook.adapters.memory.event_log import MemoryEventLog, MemoryJournal
+from studbook.adapters.memory.ids import CountingIds
+from studbook.domain.errors import JournalError
+from studbook.domain.events import Envelope, MetricsLogged
+from studbook.ports.contract.event_log import EventLogContract
+from studbook.ports.contract.event_strategies import EVENT_TYPES
+from studbook.ports.event_log import Cursor, EventLog, Happening
+
+OpenLog = Callable[[], EventLog]
+
+
+class _Suite(EventLogContract):
+    """The suite, run by hand."""
+
+    __test__ = False
+
+
+class _SeveralAppends(MemoryEventLog):
+    """Appends one by one: a group that fails leaves its beginning."""
+
+    def append(self, *happenings: Happening) -> tuple[Envelope, ...]:
+        return tuple(super(_SeveralAppends, self).append(one)[0] for one in happenings)
+
+
+class _ReadsTwice(MemoryEventLog):
+    """Takes the cursor for the next event, not for the last one."""
+
+    def read(self, after: Cursor | None = None) -> Iterator[Envelope]:
+        return super().read({writer: last - 1 for writer, last in (after or {}).items() if last})
+
+
+class _CursorOfNobody(MemoryEventLog):
+    """Applies one writer's place to every writer."""
+
+    def read(self, after: Cursor | None = None) -> Iterator[Envelope]:
+        furthest = max((after or {}).values(), default=0)
+        return super().read(dict.fromkeys(self.journal.events, furthest))
+
+
+class _Follows(MemoryEventLog):
+    """Reads on into what is appended while it reads."""
+
+    def read(self, after: Cursor | None = None) -> Iterator[Envelope]:
+        yield from super().read(after)
+
+
+class _CountsAttempts(MemoryEventLog):
+    """A failed append uses up a sequence."""
+
+    def __init__(self, journal: MemoryJournal, ids: CountingIds) -> None:
+        super().__init__(ManualClock(), ids, journal=journal)
+        self.failures = 0
+
+    def append(self, *happenings: Happening) -> tuple[Envelope, ...]:
+        try:
+            return super().append(*happenings)
+        except JournalError:
+            self.failures += 1
+            raise
+
+    def read(self, after: Cursor | None = None) -> Iterator[Envelope]:
+        return (e.model_copy(update={"sequence": e.sequence + self.failures}) for e in super().read(after))
+
+
+class _ForgetsOthers(MemoryEventLog):
+    """Reads its own events only."""
+
+    def read(self, after: Cursor | None = None) -> Iterator[Envelope]:
+        return (e for e in super().read(after) if e.writer == self.writer)
+
+
+class _NewestFirst(MemoryEventLog):
+    """Gives the writers in the wrong order."""
+
+    def read(self, after: Cursor | None = None) -> Iterator[Envelope]:
+        by_writer = itertools.groupby(super().read(after), key=lambda e: e.writer)
+        groups = [list(group) for _, group in by_writer]
+        return iter([e for group in reversed(groups) for e in group])
+
+
+class _Rounds(MemoryEventLog):
+    """Keeps times in microseconds."""
+
+    def append(self, *happenings: Happening) -> tuple[Envelope, ...]:
+        return super().append(
+            *(replace(one, occurred_at_ns=one.occurred_at_ns // 1000 * 1000) for one in happenings)
+        )
+
+
+class _DropsNan(MemoryEventLog):
+    """Leaves out what plain JSON cannot say."""
+
+    def append(self, *happenings: Happening) -> tuple[Envelope, ...]:
+        return super().append(*(replace(one, event=_finite(one)) for one in happenings))
+
+
+class _TakesAppendsClosed(MemoryEventLog):
+    """Goes on after its end."""
+
+    def close(self) -> None:
+        pass
+
+
+class _Unlocked(MemoryEventLog):
+    """Gives the caller's own event back to readers."""
+
+    kept: dict[tuple[str, int], Envelope]
+
+    def append(self, *happenings: Happening) -> tuple[Envelope, ...]:
+        envelopes = super().append(*happenings)
+        if not hasattr(self, "kept"):
+            self.kept = {}
+        self.kept |= {(e.writer, e.sequence): e for e in envelopes}
+        return envelopes
+
+    def read(self, after: Cursor | None = None) -> Iterator[Envelope]:
+        return (self.kept.get((e.writer, e.sequence), e) for e in super().read(after))
+
+
+class _SharesAWriter(MemoryEventLog):
+    """All logs append as one writer."""
+
+    @property
+    def writer(self) -> str:
+        return "the-only-one"
+
+
+def _finite(one: Happening) -> MetricsLogged | object:
+    if not isinstance(one.event, MetricsLogged):
+        return one.event
+    metrics = {name: value for name, value in one.event.metrics.items() if abs(value) < float("inf")}
+    return one.event.model_copy(update={"metrics": metrics})
+
+
+def memory(kind: type[MemoryEventLog]) -> OpenLog:
+    clock, ids, journal = ManualClock(), CountingIds(), MemoryJournal()
+    if kind is _CountsAttempts:
+        return lambda: _CountsAttempts(journal, ids)
+    return lambda: kind(clock, ids, journal=journal)
+
+
+def broken_promises(kind: type[MemoryEventLog]) -> set[str]:
+    """The names of the suite's tests that this log fails."""
+    suite = _Suite()
+    failed = set()
+    for name, test in inspect.getmembers(suite, inspect.ismethod):
+        if not name.startswith("test_"):
+            continue
+        kinds = EVENT_TYPES if "kind" in inspect.signature(test).parameters else (None,)
+        for event_type in kinds:
+            try:
+                test(memory(kind)) if event_type is None else test(memory(kind), event_type)
+            except Exception:  # noqa: BLE001  whatever shows the bug
+                failed.add(name)
+                break
+    return failed
+
+
+def test_the_sound_log_breaks_no_promise() -> None:
+    assert broken_promises(MemoryEventLog) == set()
+
+
+@pytest.mark.parametrize(
+    ("kind", "promise"),
+    [
+        (_SeveralAppends, "test_an_append_is_all_or_none"),
+        (_ReadsTwice, "test_a_cursor_leaves_out_what_was_read"),
+        (_CursorOfNobody, "test_a_cursor_leaves_out_what_was_read"),
+        (_Follows, "test_a_read_ends_at_what_was_there_when_it_was_asked"),
+        (_CountsAttempts, "test_an_append_is_all_or_none"),
+        (_ForgetsOthers, "test_reopening_sees_everything_and_goes_on_as_another_writer"),
+        (_NewestFirst, "test_two_writers_have_ids_and_sequences_of_their_own"),
+        (_Rounds, "test_an_envelope_says_what_happened_to_whom_when"),
+        (_DropsNan, "test_values_at_the_edge_come_back_as_they_were"),
+        (_TakesAppendsClosed, "test_a_closed_log_refuses_appends_and_closes_again"),
+        (_Unlocked, "test_what_was_appended_is_not_changed_from_outside"),
+        (_SharesAWriter, "test_two_writers_have_ids_and_sequences_of_their_own"),
+    ],
+)
+def test_a_planted_bug_is_found(kind: type[MemoryEventLog], promise: str) -> None:
+    assert promise in broken_promises(kind)
