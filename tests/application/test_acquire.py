@@ -237,7 +237,7 @@ def test_damaged_bytes_are_told_and_a_repaired_store_serves(
         world.acquire(SUBJECT, "checkpoint", to=tmp_path / "out" / "model")
     tries = 1 if damaged is None else 2
     assert attempts(caught.value)[1:] == [("store", "fetch", why)] * tries
-    assert os.listdir(tmp_path / "out") == [".studbook-acquired"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".studbook-acquired"]
     stored["checkpoint/model.bin"] = whole
     assert read_tree(world.acquire(SUBJECT, "checkpoint", to=tmp_path / "out" / "model").path) == CHECKPOINT
 

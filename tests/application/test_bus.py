@@ -1,4 +1,4 @@
-"""The bus keeps subscribers' troubles from the publisher. Handlers meet the tests at events; nobody sleeps."""
+"""The bus keeps subscribers' troubles from the publisher. Handlers meet tests at events: nobody sleeps."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from studbook.domain.errors import ArtifactNameInvalid
 
 
 @pytest.mark.parametrize(
-    "path", ["a", "a/b.txt", ".hidden", "ß – 日本.txt", "a b", "CONSOLE", "x" * 255, "a.a02", "studbook"]
+    "path", ["a", "a/b.txt", ".hidden", "ß 日本.txt", "a b", "CONSOLE", "x" * 255, "a.a02", "studbook"]
 )
 def test_portable_paths(path: str) -> None:
     check_path(path)
@@ -85,7 +85,7 @@ def test_paths_that_are_one_on_some_file_system(paths: list[str]) -> None:
             check_paths(ordered)
 
 
-@given(st.lists(st.from_regex(r"[a-z]{1,3}(/[a-z]{1,3}){0,2}", fullmatch=True), unique=True, max_size=8))
+@given(st.lists(st.from_regex(r"[a-c]{1,2}(/[a-c]{1,2}){0,2}", fullmatch=True), unique=True, max_size=8))
 def test_a_tree_of_plain_names_is_refused_only_where_a_file_is_a_folder(paths: list[str]) -> None:
     clash = any(other.startswith(f"{path}/") for path in paths for other in paths)
     try:

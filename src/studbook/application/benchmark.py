@@ -18,7 +18,7 @@ from ..domain.errors import BenchmarkFailed, IdentityError, InvalidInput
 from ..domain.events import BenchmarkMeasured, BenchmarkStarted, RunEnded
 from ..domain.keys import BenchmarkKey
 from ..domain.manifest import ArtifactKind
-from ..domain.run import EndReason, Ending, RunStatus
+from ..domain.run import Ending, EndReason, RunStatus
 from ..domain.run_identity import RunIdentity, of_benchmark
 from ..domain.run_view import RunView
 from ..domain.stage import Stage
@@ -236,7 +236,9 @@ def _batches(request: BenchmarkRequest) -> dict[int, object]:
         return {size: give(size) for size in sizes}
     missing = [size for size in sizes if size not in give]
     if missing:
-        raise InvalidInput(f"there is no batch of size {missing}", cure="give batches={size: batch, …} for each size")
+        raise InvalidInput(
+            f"there is no batch of size {missing}", cure="give batches={size: batch, …} for each size"
+        )
     return {size: give[size] for size in sizes}
 
 

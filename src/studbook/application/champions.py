@@ -8,7 +8,7 @@ from typing import Any
 from ..domain.selection.champions import ChampionReport, choose_champions
 from ..domain.selection.config import SelectionConfig
 from .run_catalog import RunCatalog
-from .selection_inputs import changed, scope_experiments, scope_runs
+from .selection_inputs import changed, experiments_of, scope_runs
 
 
 class ChooseChampions:
@@ -22,4 +22,4 @@ class ChooseChampions:
         """The champions by the settings with `changes`. Raises PolicyInvalid, MixedObjectives."""
         config = changed(self._config, changes)
         runs = scope_runs(config, self._catalog)
-        return choose_champions(runs, config, scope_experiments(config, self._catalog))
+        return choose_champions(runs, config, experiments_of(runs))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..domain.redaction import redact
-from ..domain.run import EndReason, Ending
+from ..domain.run import Ending, EndReason
 
 _LONGEST = 500
 

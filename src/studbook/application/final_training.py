@@ -25,7 +25,7 @@ from ..domain.events import (
 from ..domain.keys import ExecKey, RunKey, SpecKey
 from ..domain.manifest import ArtifactKind, ArtifactManifest
 from ..domain.recorded_values import metric_values, typed_params
-from ..domain.run import EndReason, Ending, RunStatus
+from ..domain.run import Ending, EndReason, RunStatus
 from ..domain.run_identity import of_final_training
 from ..domain.run_view import ArtifactState, RunView
 from ..domain.stage import Stage
@@ -103,9 +103,7 @@ class TrainFinal:
         self, request: FinalTrainingRequest, params: dict[str, JsonValue], spec: TrainingSpec, variant: int
     ) -> RunKey:
         spec_key, exec_key = spec.key, request.execution.key
-        identity = of_final_training(
-            self._opening.project.name, spec_key, exec_key, variant, attempt=1
-        )
+        identity = of_final_training(self._opening.project.name, spec_key, exec_key, variant, attempt=1)
         lineage = lineage_of(request.source, request.selection)
         lineage = lineage.model_copy(update={"model_family": request.model_family})
         tokens = {

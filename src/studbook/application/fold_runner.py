@@ -10,7 +10,7 @@ from ..domain.events import Event, FoldScored, FoldStarted, MetricsLogged, RunEn
 from ..domain.folds import Fold
 from ..domain.keys import RunKey
 from ..domain.recorded_values import metric_values
-from ..domain.run import EndReason, Ending
+from ..domain.run import Ending, EndReason
 from ..domain.run_identity import of_fold
 from ..domain.seeds import fold_seed
 from ..domain.stage import Stage
@@ -45,7 +45,7 @@ class FoldRunner:
             raise
         except PruneTrial:
             outcome = Failed(EndReason.ERROR, "PruneTrial inside a fold: the pruner judges between folds")
-        except Exception as error:  # recorded as the failure of fold and trial: the sweep goes on
+        except Exception as error:  # noqa: BLE001  recorded as the failure of fold and trial: the sweep goes on
             outcome = Failed(EndReason.ERROR, error_text(error))
         if isinstance(outcome, Failed):
             _log.info("fold failed", number=plan.number, fold=index, error=outcome.error)

@@ -15,7 +15,7 @@ from ..domain.keys import RunKey, TrialKey
 from ..domain.manifest import ArtifactKind, ArtifactManifest
 from ..domain.recorded_values import metric_values
 from ..domain.refit_protocol import RefitProtocol
-from ..domain.run import EndReason, Ending, RunStatus
+from ..domain.run import Ending, EndReason, RunStatus
 from ..domain.run_identity import of_refit
 from ..domain.run_view import ArtifactState, RunView
 from ..domain.seeds import refit_seed
@@ -102,9 +102,7 @@ class RefitTrial:
 
     def _train(self, request: RefitRequest, attempt: int) -> None:
         study, trial = request.study, request.trial
-        identity = of_refit(
-            self._opening.project.name, trial.trial_key, request.protocol.key, attempt
-        )
+        identity = of_refit(self._opening.project.name, trial.trial_key, request.protocol.key, attempt)
         sweep = self._newest_session(study)
         seed = refit_seed(study.seed_policy, trial.trial_key)
         tokens = {
@@ -114,7 +112,9 @@ class RefitTrial:
             "trial": trial.trial_key,
             "trial_number": trial.number,
         }
-        started = self._opening.started(identity, tokens, experiment=sweep.experiment, parent=RunKey(sweep.ref))
+        started = self._opening.started(
+            identity, tokens, experiment=sweep.experiment, parent=RunKey(sweep.ref)
+        )
         self._recorder.record(identity.key, started, _started(request, seed))
         self._recorder.notify(Step("refit", f"{study.model_family}: trial {trial.number}"))
         folder = self._home / "work" / "refits" / f"{trial.trial_key.folder}-{attempt}"

@@ -25,7 +25,9 @@ _BOTH = frozenset(Lifecycle)
 class RunCatalog:
     """Finds runs of the project, whatever the backend."""
 
-    def __init__(self, store: TrackingStore, artifacts: ArtifactStore, relay: Relay, project: Project) -> None:
+    def __init__(
+        self, store: TrackingStore, artifacts: ArtifactStore, relay: Relay, project: Project
+    ) -> None:
         self._store = store
         self._artifacts = artifacts
         self._relay = relay
@@ -107,7 +109,9 @@ class RunCatalog:
                 f"{text!r} is too short to name a run",
                 cure="give 12 hexadecimal digits of its run key or more; `studbook runs` lists them",
             )
-        found = [view for view in self.find(tuple(Stage), flush=False) if view.ref.startswith(f"rk3:{digits}")]
+        found = [
+            view for view in self.find(tuple(Stage), flush=False) if view.ref.startswith(f"rk3:{digits}")
+        ]
         if len(found) != 1:
             raise RunNotFound(
                 f"{len(found)} runs have a key that begins with {digits}",

@@ -14,7 +14,7 @@ from ..domain.events import RunEnded as RunEndedEvent
 from ..domain.keys import RunKey
 from ..domain.manifest import ArtifactKind, ArtifactManifest
 from ..domain.recorded_values import metric_values, typed_params
-from ..domain.run import EndReason, Ending
+from ..domain.run import Ending, EndReason
 from ..domain.stage import Stage
 from .ending import ending_of
 
@@ -106,7 +106,12 @@ class RunHandle:
         """
         source = Path(path)
         logged = self._artifacts.build(
-            source, name=name or source.name, kind=ArtifactKind(kind), run_key=self.key, stage=self.stage, profile=profile
+            source,
+            name=name or source.name,
+            kind=ArtifactKind(kind),
+            run_key=self.key,
+            stage=self.stage,
+            profile=profile,
         )
         self._append(logged)
         return ArtifactManifest.model_validate(logged.manifest)

@@ -52,9 +52,7 @@ class RunOpening:
         """The experiment of a root run."""
         return self.project.experiment_of(stage, family)
 
-    def _event(
-        self, identity: RunIdentity, name: str, experiment: str, parent: RunKey | None
-    ) -> RunStarted:
+    def _event(self, identity: RunIdentity, name: str, experiment: str, parent: RunKey | None) -> RunStarted:
         return RunStarted(
             project=self.project.name,
             stage=identity.stage,

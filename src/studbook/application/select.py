@@ -26,7 +26,7 @@ from .ancestry import lineage_of
 from .recorder import Recorder
 from .run_catalog import RunCatalog
 from .run_opening import RunOpening
-from .selection_inputs import changed, scope_experiments, scope_runs
+from .selection_inputs import changed, experiments_of, scope_runs
 from .store_artifact import ArtifactBuilder
 
 
@@ -64,7 +64,7 @@ class SelectModel:
         """
         config = changed(self._config, changes)
         runs = scope_runs(config, self._catalog)
-        result = select(runs, config, scope_experiments(config, self._catalog))
+        result = select(runs, config, experiments_of(runs))
         if dry_run:
             return Decision(result, "")
         known = self._catalog.find([Stage.SELECTION], selection_key=result.selection_key)
@@ -115,7 +115,11 @@ def _readable(run: RunView) -> bool:
 def _scores(result: SelectionResult) -> dict[str, float]:
     """The winner's score, the runner-up's, and the margin, where the policy has scores."""
     scores = [contender.score for contender in result.ranking[:2]]
-    named = zip(("score", "runner_up_score", "margin"), (*scores, *[None] * (2 - len(scores)), result.margin), strict=True)
+    named = zip(
+        ("score", "runner_up_score", "margin"),
+        (*scores, *[None] * (2 - len(scores)), result.margin),
+        strict=True,
+    )
     return {name: value for name, value in named if value is not None}
 
 

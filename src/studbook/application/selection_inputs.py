@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..domain.run_view import RunView
@@ -20,11 +20,13 @@ def changed(config: SelectionConfig, changes: Mapping[str, Any]) -> SelectionCon
     return SelectionConfig.parse({**config.model_dump(by_alias=True, exclude_unset=True), **changes})
 
 
-def scope_experiments(config: SelectionConfig, catalog: RunCatalog) -> tuple[str, ...]:
-    """The experiments that are read: those that the settings name, else all of the project."""
-    return config.scope.experiments or catalog.experiments()
-
-
 def scope_runs(config: SelectionConfig, catalog: RunCatalog) -> tuple[RunView, ...]:
-    """All runs of the scope's experiments that decisions read, every status; delivered first."""
-    return catalog.find(_READ, experiments=scope_experiments(config, catalog))
+    """All runs that decisions read, every status, of the scope's experiments (default: all of the project);
+    delivered first.
+    """
+    return catalog.find(_READ, experiments=config.scope.experiments or None)
+
+
+def experiments_of(runs: Iterable[RunView]) -> tuple[str, ...]:
+    """The experiments that hold any of these runs: an empty one changes no decision, so no record names it."""
+    return tuple(sorted({run.experiment for run in runs}))

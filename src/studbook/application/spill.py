@@ -27,7 +27,9 @@ def spill(batch: RecordBatch, run_id: str, limits: Capabilities, artifacts: Arti
     )
 
 
-def _shorten(values: Mapping[str, str], longest: int, run_id: str, artifacts: ArtifactStore) -> dict[str, str]:
+def _shorten(
+    values: Mapping[str, str], longest: int, run_id: str, artifacts: ArtifactStore
+) -> dict[str, str]:
     short = dict(values)
     for key, text in values.items():
         if len(text) > longest or text.startswith(_PREFIX):

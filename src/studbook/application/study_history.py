@@ -125,7 +125,9 @@ def _rebuilt(study: StudyDefinition, run: RunView) -> SampledTrial:
         state = TrialState.PRUNED
     params = study.space.typed(run.params)
     number = run.trial_number or 0
-    return SampledTrial(number, params, state, values if state is TrialState.COMPLETE else None, _attributes(run))
+    return SampledTrial(
+        number, params, state, values if state is TrialState.COMPLETE else None, _attributes(run)
+    )
 
 
 def _values(study: StudyDefinition, run: RunView) -> tuple[float, ...] | None:

@@ -57,7 +57,9 @@ def _followed(run: RunView, target: str, catalog: RunCatalog) -> Subject:
     if run.stage is not Stage.SELECTION:
         return Subject(run, target)
     vocabulary = catalog.vocabulary
-    winner = vocabulary.read("selection.winner_refit", run.tags) or vocabulary.read("selection.winner", run.tags)
+    winner = vocabulary.read("selection.winner_refit", run.tags) or vocabulary.read(
+        "selection.winner", run.tags
+    )
     if winner is None:
         raise RunNotFound(
             f"selection {run.name} names no winner", cure="select again: `studbook select`", run=run.ref

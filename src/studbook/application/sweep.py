@@ -12,7 +12,7 @@ from ..domain.canonical import content_digest_text
 from ..domain.errors import StudyBusy, StudyInvalid, SweepFailed
 from ..domain.events import RecordWritten, RunEnded, RunStarted, StudyClosed, StudyOpened
 from ..domain.keys import RunKey
-from ..domain.run import EndReason, Ending
+from ..domain.run import Ending, EndReason
 from ..domain.run_identity import of_sweep
 from ..domain.seeds import sampler_seed
 from ..ports.clock import Clock
@@ -150,7 +150,12 @@ class RunSweep:
         self._recorder.record(key, started, opened, _record("study", definition), _record("folds", folds))
 
     def _close(
-        self, key: RunKey, trials: tuple[TrialRecord, ...], request: SweepRequest, outcome: str, ending: Ending
+        self,
+        key: RunKey,
+        trials: tuple[TrialRecord, ...],
+        request: SweepRequest,
+        outcome: str,
+        ending: Ending,
     ) -> None:
         best = best_of(request.study, trials)
         counts = SweepResult(request.study, key, outcome, trials).counts()
@@ -234,5 +239,3 @@ def _failure(request: SweepRequest, errors: list[str]) -> SweepFailed:
         cure="mend the training function or narrow the space; `studbook runs --stage hpo_trial` shows each error",
         errors=errors,
     )
-
-

@@ -77,5 +77,7 @@ def best_of(study: StudyDefinition, trials: tuple[TrialRecord, ...]) -> TrialRec
     sign = -1.0 if objective.direction is Direction.MAXIMIZE else 1.0
     complete = [t for t in trials if t.state is TrialState.COMPLETE and t.values and t.duplicate_of is None]
     return min(
-        complete, key=lambda t: (sign * (t.values or {})[objective.metric], -t.attempt, t.number), default=None
+        complete,
+        key=lambda t: (sign * (t.values or {})[objective.metric], -t.attempt, t.number),
+        default=None,
     )

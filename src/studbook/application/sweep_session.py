@@ -211,7 +211,11 @@ class SweepSession:
             )
         else:
             event = TrialCompleted(
-                number=number, trial_key=key, values=dict(earlier.values), metrics={}, duplicate_of=source.run_key
+                number=number,
+                trial_key=key,
+                values=dict(earlier.values),
+                metrics={},
+                duplicate_of=source.run_key,
             )
         self._recorder.record(self._sweep, event)
         self._tell_progress()

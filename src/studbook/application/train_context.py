@@ -53,7 +53,8 @@ class FoldContext:
         """Training and validation rows for `data`: a number of rows, or a label a row."""
         if not isinstance(self._validation, KFold):
             raise FoldsInvalid(
-                "only k-fold splits can be computed from a row count", cure="use fold.train and fold.validation"
+                "only k-fold splits can be computed from a row count",
+                cure="use fold.train and fold.validation",
             )
         n, labels = (data, None) if isinstance(data, int) else (len(data), data)
         fold = self._use(make_folds(self._validation, n, labels)[self.index])

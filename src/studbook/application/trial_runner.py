@@ -18,7 +18,7 @@ from ..domain.events import (
     TrialPruned,
 )
 from ..domain.recorded_values import metric_values
-from ..domain.run import EndReason, Ending
+from ..domain.run import Ending, EndReason
 from ..domain.stage import Stage
 from ..domain.trial_metrics import trial_spread, trial_values
 from .ending import ending_of, error_text
@@ -99,7 +99,7 @@ class TrialRunner:
             return Pruned(*(last or (0, None)))
         except MemoryError:
             raise
-        except Exception as error:  # recorded as the trial's failure: the sweep goes on
+        except Exception as error:  # noqa: BLE001  recorded as the trial's failure: the sweep goes on
             _log.info("trial failed", number=plan.number, error=error_text(error))
             return Failed(EndReason.ERROR, error_text(error))
         result = judge(returned, plan.study.objectives, Stage.TRIAL)

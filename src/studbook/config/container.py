@@ -147,7 +147,7 @@ def _deliveries(home: Path) -> object:
 def _optuna_in_memory() -> Sampler:
     from ..adapters.optuna.sampler import OptunaSampler
 
-    return OptunaSampler(lambda study: None)
+    return OptunaSampler(lambda _study: None)
 
 
 def _optuna_in_home(home: Path) -> Sampler:
@@ -228,7 +228,7 @@ class Container(containers.DeclarativeContainer):
     )
     artifact_store = providers.Selector(
         kind,
-        **{  # type: ignore[arg-type]
+        **{
             "memory": providers.Singleton(_memory_artifacts),
             "mlflow-sqlite": providers.Singleton(_mlflow_artifacts, target),
             "mlflow-server": providers.Singleton(_mlflow_artifacts, target),

@@ -26,6 +26,8 @@ MAX_DEPTH = 32
 MAX_BYTES = 1024 * 1024
 _MAX_SAFE = 2**53 - 1
 
+_COMMON = frozenset({str, int, float, bool, type(None), list, dict})
+
 Path = tuple[str | int, ...]
 
 
@@ -89,7 +91,8 @@ class _Normaliser:
         self.nodes += 1
         if self.max_nodes is not None and self.nodes > self.max_nodes:
             raise _too_large(path)
-        value = unwrapped(value, path)
+        if type(value) not in _COMMON:
+            value = unwrapped(value, path)
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, (str, int, float, Decimal)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .run_view import RunView
 from .stage import Stage
@@ -45,23 +45,25 @@ def lineage_of(
     Folds stand below their trial, benchmarks below the run they measured. Total: unknown refs are leaves,
     every run is unfolded once, and a cycle ends at the run that closes it.
     """
-    return _Tree(runs, vocabulary).node(ref, "target", ())
+    tree = _Tree(runs, vocabulary)
+    return tree.with_descendants(tree.ancestry(ref, "target"))
 
 
 class _Tree:
+    """Ancestors first, for the whole tree: only then is it known which folds and benchmarks stand in it."""
+
     def __init__(self, runs: Mapping[str, RunView], vocabulary: Vocabulary) -> None:
         self._runs = runs
         self._vocabulary = vocabulary
         self._seen: set[str] = set()
-        self._folds: defaultdict[str, list[RunView]] = defaultdict(list)
-        self._benchmarks: defaultdict[str, list[RunView]] = defaultdict(list)
-        for run in runs.values():
+        self._descendants: defaultdict[str, list[tuple[str, RunView]]] = defaultdict(list)
+        for run in sorted(runs.values(), key=lambda run: (run.started_at, run.ref)):
             if run.stage is Stage.FOLD and run.parent is not None:
-                self._folds[run.parent].append(run)
+                self._descendants[run.parent].append(("fold", run))
             if run.stage is Stage.BENCHMARK and run.subject is not None:
-                self._benchmarks[run.subject].append(run)
+                self._descendants[run.subject].append(("benchmark", run))
 
-    def node(self, ref: str, relation: str, path: tuple[str, ...]) -> LineageNode:
+    def ancestry(self, ref: str, relation: str) -> LineageNode:
         run = self._runs.get(ref)
         if run is None:
             return LineageNode(ref, relation)
@@ -72,15 +74,18 @@ class _Tree:
         below: set[str] = set()
         for name, target in self._ancestors(run):
             if target not in below:
-                child = self.node(target, name, (*path, ref))
+                child = self.ancestry(target, name)
                 children.append(child)
                 below.update(each.ref for each in child.walk())
-        for name, found in (("fold", self._folds[ref]), ("benchmark", self._benchmarks[ref])):
-            for each in sorted(found, key=lambda run: (run.started_at, run.ref)):
-                if each.ref not in below and each.ref not in path:
-                    self._seen.add(each.ref)
-                    children.append(LineageNode(each, name))
         return LineageNode(run, relation, tuple(children))
+
+    def with_descendants(self, node: LineageNode) -> LineageNode:
+        children = tuple(self.with_descendants(child) for child in node.children)
+        if node.repeated or isinstance(node.run, str):
+            return node
+        beside = [(name, run) for name, run in self._descendants[node.ref] if run.ref not in self._seen]
+        self._seen.update(run.ref for _, run in beside)
+        return replace(node, children=(*children, *(LineageNode(run, name) for name, run in beside)))
 
     def _ancestors(self, run: RunView) -> Iterator[tuple[str, str]]:
         """Closest first, so that an ancestor stands where it belongs and not once more above."""

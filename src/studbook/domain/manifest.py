@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Literal
 
 import rfc8785
-from pydantic import Field
+from pydantic import ConfigDict, Field, JsonValue
 
 from .keys import RunKey, StudyKey, TrialKey
 from .stage import Stage
@@ -62,7 +62,7 @@ class ArtifactManifest(Value):
     created_at: str
     studbook: str
 
-    model_config = {"populate_by_name": True}
+    model_config = ConfigDict(populate_by_name=True)
 
     def model_post_init(self, _context: object, /) -> None:
         if self.file_count != len(self.files) or self.total_size != sum(f.size for f in self.files):
@@ -97,7 +97,7 @@ class ArtifactManifest(Value):
 
 def content_digest(files: tuple[ManifestFile, ...]) -> str:
     """`sha256:<hex>` of the canonical JSON of path, sha256 and size of each file, sorted by path bytes."""
-    rows = [
+    rows: list[JsonValue] = [
         {"path": f.path, "sha256": f.sha256, "size": f.size}
         for f in sorted(files, key=lambda f: f.path.encode())
     ]

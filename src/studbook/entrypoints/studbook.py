@@ -20,7 +20,6 @@ from ..domain.errors import StudyInvalid
 from ..domain.search_space import SearchSpace
 from ..domain.study import Budget, FoldAggregate, Objective, Pruning, Sampling, SeedPolicy, StudyDefinition
 from ..domain.training import ExecSpec
-
 from .data_input import Folds, data_spec, row_count, splits
 from .sweep_handle import Sweep
 
@@ -350,5 +349,3 @@ class Studbook:
 
 def _length(labels: Sequence[object] | None) -> int | None:
     return None if labels is None else len(labels)
-
-

@@ -72,7 +72,9 @@ def load_study_file(path: Path) -> StudyFile:
         place = f" in line {mark.line + 1}" if mark else ""
         raise ConfigError(f"{path} is no YAML{place}", cure="mend it there") from error
     if not isinstance(content, dict):
-        raise ConfigError(f"{path} holds no mapping", cure="write keys: name, train, space, objective, trials")
+        raise ConfigError(
+            f"{path} holds no mapping", cure="write keys: name, train, space, objective, trials"
+        )
     return StudyFile.parse(content, at=str(path))
 
 

@@ -49,6 +49,10 @@ def receipt(manifest: ArtifactManifest, place: Path) -> Receipt:
     )
 
 
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 def deliver(
     deliveries: HomeDeliveries, place: Path, manifest: ArtifactManifest, files: dict[str, bytes]
 ) -> None:
@@ -66,7 +70,7 @@ def test_a_delivered_tree_holds_the_artifacts_files_only(deliveries: HomeDeliver
     assert read_tree(place) == TREE
     assert {path.stat().st_mtime_ns for path in place.rglob("*") if path.is_file()} == {DELIVERED_NS}
     assert {oct(path.stat().st_mode & 0o777) for path in place.rglob("*") if path.is_file()} == {"0o444"}
-    assert sorted(os.listdir(place.parent / ".studbook-acquired")) == [
+    assert names_in(place.parent / ".studbook-acquired") == [
         "model.holder",
         "model.json",
         "model.lock",
@@ -159,8 +163,8 @@ def test_another_delivery_replaces_the_first_whole(
     assert deliveries.occupancy(place, manifest) is Occupancy.OURS
     deliver(deliveries, place, manifest, other)
     assert read_tree(place) == other
-    assert sorted(os.listdir(place.parent)) == [".studbook-acquired", "model"]
-    assert sorted(os.listdir(place.parent / ".studbook-acquired")) == [
+    assert names_in(place.parent) == [".studbook-acquired", "model"]
+    assert names_in(place.parent / ".studbook-acquired") == [
         "model.holder",
         "model.json",
         "model.lock",

@@ -39,7 +39,7 @@ class MeddlingIds(CountingIds):
     [
         lambda source: (source / "a").write_bytes(b"longer than before"),
         lambda source: os.utime(source / "a", ns=(0, 0)),
-        lambda source: os.replace(source / "b", source / "a"),
+        lambda source: (source / "b").replace(source / "a"),
         lambda source: (source / "a").unlink(),
         lambda source: (source / "new").write_bytes(b""),
     ],

@@ -103,7 +103,8 @@ def test_importing_and_constructing_touches_nothing(tmp_path: Path) -> None:
 
 def test_first_use_says_nothing_reports_nothing_and_leaves_the_process_alone(tmp_path: Path) -> None:
     program = (
-        "import os, sys\n"
+        "import os\n"
+        "import mlflow\n"
         "from studbook.adapters.mlflow.tracking_store import MlflowTrackingStore\n"
         "from studbook.domain.keys import RunKey\n"
         "from studbook.domain.store_writes import MetricPoint, RecordBatch\n"
@@ -227,12 +228,13 @@ def test_what_the_backend_refuses_for_good_is_refused_and_stays_refused(new_stor
 
 def test_a_database_that_cannot_be_reached_is_unavailable_and_then_available(new_store: StoreMaker) -> None:
     store = new_store()
-    run_id = store.create_run(new_run(fresh_name()))
+    new = new_run(fresh_name())
+    run_id = store.create_run(new)
     execute(store, "ALTER TABLE tags RENAME TO tags_away")
     with pytest.raises(TrackingUnavailable):
         store.record(run_id, RecordBatch(tags={"t": "1"}))
     with pytest.raises(TrackingUnavailable):
-        list(store.find(RunQuery((store.experiments()[0],), ANY_STATUS)))
+        list(store.find(RunQuery((new.experiment,), ANY_STATUS)))
     execute(store, "ALTER TABLE tags_away RENAME TO tags")
     store.record(run_id, RecordBatch(tags={"t": "1"}))
     assert store.get_run(run_id).tags["t"] == "1"

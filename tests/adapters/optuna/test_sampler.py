@@ -11,6 +11,7 @@ import pytest
 
 from studbook.adapters.optuna.sampler import OptunaSampler
 from studbook.domain.errors import StudyInvalid, SweepError
+from studbook.domain.search_space import SearchSpace, choice, int_range
 from studbook.ports.contract.sampler import NewSampler, SamplerContract, study
 from studbook.ports.sampler import TrialState
 
@@ -55,6 +56,25 @@ def test_user_attributes_of_others_are_left_out(tmp_path: Path) -> None:
     other.enqueue_trial({"depth": 4})
     other.tell(0, 0.5)
     assert [(trial.number, trial.attributes) for trial in opened.trials()] == [(0, {})]
+
+
+def test_a_grid_point_that_a_killed_process_enqueued_is_asked_next(tmp_path: Path) -> None:
+    space = SearchSpace.parse({"a": int_range(1, 2), "b": choice([1], [2])})
+    definition = study(space, sampling={"algorithm": "grid"})
+    opened = on_sqlite(tmp_path / "optuna.db").open(definition, 1)
+    killed = optuna.load_study(study_name=definition.key, storage=f"sqlite:///{tmp_path}/optuna.db")
+    killed.enqueue_trial({"a": 2, "b": "json:[1]"})
+    points = [proposal.params for proposal in iter(opened.ask, None)]
+    assert points[0] == {"a": 2, "b": [1]}
+    assert len(points) == len({repr(point) for point in points}) == 4
+
+
+def test_a_grid_point_whose_ask_was_killed_is_proposed_again(tmp_path: Path) -> None:
+    definition = study(SearchSpace.parse({"a": int_range(1, 3)}), sampling={"algorithm": "grid"})
+    opened = on_sqlite(tmp_path / "optuna.db").open(definition, 1)
+    optuna.load_study(study_name=definition.key, storage=f"sqlite:///{tmp_path}/optuna.db").ask()
+    opened.fail(0, {"reason": "lost"})
+    assert sorted(str(proposal.params["a"]) for proposal in iter(opened.ask, None)) == ["1", "2", "3"]
 
 
 def test_points_that_another_process_ended_are_known(tmp_path: Path) -> None:

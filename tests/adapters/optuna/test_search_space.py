@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
+from studbook.adapters.memory.random_point import random_point
 from studbook.adapters.optuna.search_space import OptunaSpace, space_of
 from studbook.domain.distributions import FloatRange
 from studbook.domain.errors import StudyInvalid
@@ -13,6 +17,13 @@ from studbook.ports.contract.search_spaces import search_spaces
 @given(search_spaces())
 def test_a_space_in_optunas_terms_and_back_is_the_same(space: SearchSpace) -> None:
     assert space_of(OptunaSpace(space).distributions, space.constants).payload() == space.payload()
+
+
+@given(search_spaces(), st.integers())
+def test_params_in_optunas_terms_and_back_are_the_same(space: SearchSpace, seed: int) -> None:
+    params = random_point(space, Random(seed))
+    translated = OptunaSpace(space)
+    assert repr(translated.params(translated.sampled(params))) == repr(params)
 
 
 def test_fixed_parameters_are_not_sampled_but_always_given() -> None:

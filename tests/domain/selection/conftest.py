@@ -55,7 +55,9 @@ class Runs:
         )
         return replace(run, **fields)
 
-    def candidate(self, name: str, value: float, latency: float | None = None, **fields: Any) -> list[RunView]:
+    def candidate(
+        self, name: str, value: float, latency: float | None = None, **fields: Any
+    ) -> list[RunView]:
         """Trial, refit and, with a latency, benchmark."""
         found = [self.trial(name, value, **fields), self.refit(name)]
         return found if latency is None else [*found, self.benchmark(name, latency)]
@@ -86,7 +88,7 @@ def make() -> Runs:
 
 @pytest.fixture(scope="session")
 def choose() -> Any:
-    """`choose(runs, steps=None, **settings)`: select with one policy, given by its steps or a preset's name."""
+    """`choose(runs, steps, **settings)`: select by a policy, given by its steps or a preset's name."""
 
     def chosen(runs: list[RunView], steps: Any = None, **settings: Any) -> SelectionResult:
         if isinstance(steps, str):

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from studbook.entrypoints.cli.verbs import VERBS
+
 _VERB = """
 import sys, types
 from pathlib import Path
@@ -74,9 +76,10 @@ def test_without_a_verb_the_help_lists_the_verbs(tmp_path: Path) -> None:
     assert done.stdout == call(tmp_path, "--help").stdout
 
 
-def test_the_help_of_a_verb_offers_json(tmp_path: Path) -> None:
-    done = call(tmp_path, "config", "show", "--help")
-    assert done.returncode == 0
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_help_of_each_verb_offers_json(tmp_path: Path, verb: str) -> None:
+    done = call(tmp_path, *verb.split(), "--help")
+    assert (done.returncode, done.stderr) == (0, "")
     assert "--json" in done.stdout
 
 

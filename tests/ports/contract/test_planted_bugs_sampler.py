@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
+from hypothesis import Phase, settings
 
 from studbook.adapters.memory.sampler import MemorySampler
 from studbook.domain.errors import StudbookError, SweepError
@@ -14,6 +15,16 @@ from studbook.domain.study import StudyDefinition
 from studbook.ports.contract.sampler import NewSampler, SamplerContract
 from studbook.ports.contract.violations import violations
 from studbook.ports.sampler import Proposal, SampledStudy, SampledTrial, Sampler
+
+
+@pytest.fixture(autouse=True)
+def _first_example_is_enough() -> Iterator[None]:
+    """Do not shrink what a broken sampler does: that it is noticed is all we ask."""
+    before = settings.get_current_profile_name()
+    settings.register_profile("noticed", settings(), phases=[Phase.generate])
+    settings.load_profile("noticed")
+    yield
+    settings.load_profile(before)
 
 
 class Faithful:

@@ -202,8 +202,8 @@ class LastValueByArrival(Healthy):
         self._last: dict[tuple[str, str], float] = {}
 
     def record(self, run_id: str, batch: RecordBatch) -> None:
-        super().record(run_id, batch)
         self._last.update({(run_id, point.name): point.value for point in batch.metrics})
+        super().record(run_id, batch)
 
     def get_run(self, run_id: str) -> StoredRun:
         run = super().get_run(run_id)

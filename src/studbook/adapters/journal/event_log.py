@@ -25,7 +25,7 @@ from .reading import JournalReader, nobody_lives
 from .segment import Head
 from .writing import JournalWriter
 
-_DATA: Final = (MetricsLogged, ParamsLogged, TagsSet, RunHeartbeat)
+_DATA: Final = frozenset({MetricsLogged, ParamsLogged, TagsSet, RunHeartbeat})
 
 _log = structlog.get_logger(__name__)
 
@@ -100,14 +100,16 @@ class JournalEventLog:
             writing = self._writing_now()
             first = writing.next_sequence()
             envelopes = tuple(
-                Envelope(
-                    writer=writing.writer,
-                    sequence=sequence,
-                    occurred_at_ns=happening.occurred_at_ns,
-                    run_key=happening.run_key,
-                    event=happening.event,
-                )
-                for sequence, happening in enumerate(happenings, first)
+                [
+                    Envelope(
+                        writer=writing.writer,
+                        sequence=sequence,
+                        occurred_at_ns=happening.occurred_at_ns,
+                        run_key=happening.run_key,
+                        event=happening.event,
+                    )
+                    for sequence, happening in enumerate(happenings, first)
+                ]
             )
             segment = writing.write(len(happenings), encode(first, happenings))
         if self._waits_for_disk(happenings):
@@ -153,7 +155,7 @@ class JournalEventLog:
 
     def _waits_for_disk(self, happenings: tuple[Happening, ...]) -> bool:
         if self._fsync is Fsync.LIFECYCLE:
-            return not all(isinstance(happening.event, _DATA) for happening in happenings)
+            return not _DATA.issuperset([type(happening.event) for happening in happenings])
         return self._fsync is Fsync.ALWAYS
 
 

@@ -77,7 +77,7 @@ class _MemoryStudy:
         self._random = random
 
     def ask(self) -> Proposal | None:
-        point = random_point(self._space, self._random) if self._points is None else next(self._points, None)
+        point = self._untried(self._points) if self._points else random_point(self._space, self._random)
         if point is None:
             return None
         number = len(self._trials)

@@ -16,7 +16,7 @@ from .local_run_files import LocalRunFiles
 from .repository_run_files import RepositoryRunFiles
 
 if TYPE_CHECKING:
-    from mlflow.store.tracking.abstract_store import AbstractStore
+    from .mlflow_store import MlflowStore
 
 
 class MlflowArtifactStore:
@@ -29,7 +29,7 @@ class MlflowArtifactStore:
     def __init__(self, uri: str, *, workers: int = 8) -> None:
         self._backend = Backend.of(uri)
         self._workers = workers
-        self._opened: AbstractStore | None = None
+        self._opened: MlflowStore | None = None
         self._places: dict[str, RunFiles] = {}
         self._lock = threading.Lock()
 
@@ -72,7 +72,7 @@ class MlflowArtifactStore:
                 if self._opened is None:
                     self._opened = self._backend.open()
                 with translated(run_id=run_id):
-                    run = self._opened.get_run(run_id)  # type: ignore[no-untyped-call]
+                    run = self._opened.get_run(run_id)
                 root = str(run.info.artifact_uri)
                 self._places[run_id] = _files_at(root, self._backend.uri)
             return self._places[run_id]

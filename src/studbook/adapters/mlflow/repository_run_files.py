@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class RepositoryRunFiles:
-    """Exact names over a repository whose uploads name a folder and whose downloads may end early, silently."""
+    """Exact names over a repository: its uploads name a folder, its downloads may end early in silence."""
 
     def __init__(self, repository: ArtifactRepository) -> None:
         self._repository = repository

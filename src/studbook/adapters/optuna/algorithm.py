@@ -67,7 +67,7 @@ def typed_options(
 def build(
     name: str, algorithm: Algorithm, options: Mapping[str, object], namespace: object, kind: Kind
 ) -> Any:
-    """Construct it, without Optuna's notice that it is experimental. Raises StudyInvalid for a refused value."""
+    """Construct it, without the notice that it is experimental. Raises StudyInvalid for a refused value."""
     from optuna.exceptions import ExperimentalWarning
 
     with warnings.catch_warnings():

@@ -62,7 +62,7 @@ class OptunaSpace:
         return {name: self._optunas(name, typed[name]) for name in self.distributions}
 
     def grid(self) -> dict[str, list[Any]]:
-        """Optuna's values of each sampled parameter. Raises StudyInvalid if they are no grid, or too large a one."""
+        """Optuna's values of each sampled parameter. Raises StudyInvalid for no grid, or too large a one."""
         return {
             name: [self._optunas(name, value) for value in values]
             for name, values in grid(self._space).items()
@@ -126,13 +126,9 @@ def _too_fine(name: str, what: str) -> StudyInvalid:
 
 
 def _encoded(choices: Sequence[JsonValue]) -> list[Any]:
-    plain = [choice for choice in choices if choice is None or isinstance(choice, int | float | str)]
-    if (
-        len(set(plain)) == len(choices)
-        and all(_is_native(choice) for choice in plain)
-        and not _is_text(choices)
-    ):
-        return list(choices)
+    plain = [choice for choice in choices if not isinstance(choice, list | dict)]
+    if len(set(plain)) == len(choices) and all(_is_native(each) for each in plain) and not _is_text(choices):
+        return plain
     return [_ENCODED + json.dumps(choice, sort_keys=True) for choice in choices]
 
 
@@ -141,7 +137,7 @@ def _is_text(choices: Sequence[Any]) -> bool:
     return all(isinstance(choice, str) and choice.startswith(_ENCODED) for choice in choices)
 
 
-def _is_native(choice: float | str | None) -> bool:
+def _is_native(choice: int | float | str | None) -> bool:
     return not isinstance(choice, int) or abs(choice) <= _MAX_INT
 
 

@@ -87,7 +87,7 @@ class OptunaStudy:
         self._end(number, TrialState.FAILED, None, attributes)
 
     def add(self, trial: SampledTrial) -> int:
-        """Raises InvalidInput for a point that has not ended, TrialParamsInvalid for one outside the space."""
+        """Raises InvalidInput for a running point, TrialParamsInvalid for one outside the space."""
         from optuna.trial import create_trial
 
         if trial.state is TrialState.RUNNING:

@@ -40,8 +40,8 @@ def measure_benchmarks(
     """The benchmark values of the candidates.
 
     `benchmarks` are FINISHED, active benchmark runs; `metrics` the aliases to measure (others than `from:
-    benchmark` are ignored). Raises BenchmarksNotComparable, with the table of candidates and environments, when
-    no environment covers every benchmarked candidate and the rule says `refuse`.
+    benchmark` are ignored). Raises BenchmarksNotComparable, with the table of candidates and environments,
+    when no environment covers every benchmarked candidate and the rule says `refuse`.
     """
     wanted = {alias: spec for alias, spec in metrics.items() if spec.source is MetricFrom.BENCHMARK}
     eligible, rejected = screen_benchmarks(benchmarks, _required(wanted, rule))

@@ -34,7 +34,7 @@ def build_candidates(
 
     `metrics` holds every alias with the objective resolved; one that the policy reads must have a value.
     """
-    policy = plan.policy
+    policy, reads = plan.policy, plan.policy.policy.reads
     kept: list[Candidate] = []
     rejected: list[Rejection] = []
     warnings: list[SelectionWarning] = []
@@ -45,7 +45,7 @@ def build_candidates(
             rejected.append(served)
             continue
         candidate = Candidate(trial, mapping, pool.run(served.ref))
-        if fault := _missing(candidate, pool, policy.policy.reads, metrics):
+        if fault := _missing(candidate, pool, reads, metrics):
             rejected.append(fault)
             continue
         kept.append(_with_values(candidate, pool, metrics))

@@ -111,7 +111,8 @@ def _complete(
     candidates: Sequence[Candidate], plan: SelectionPlan, metrics: Mapping[str, MetricSpec]
 ) -> tuple[list[Candidate], list[Rejection]]:
     """Check 7 for benchmark metrics, where they are joined."""
-    reads = [alias for alias in plan.policy.policy.reads if metrics[alias].source is MetricFrom.BENCHMARK]
+    measured = {alias for alias, spec in metrics.items() if spec.source is MetricFrom.BENCHMARK}
+    reads = [alias for alias in plan.policy.policy.reads if alias in measured]
     kept: list[Candidate] = []
     rejected: list[Rejection] = []
     for candidate in candidates:

@@ -29,8 +29,8 @@ class MetricDifference:
     """One metric of an outranked candidate beside the winner's.
 
     `difference` is value minus the winner's. `change_u` and `change` are the smallest change of this metric
-    alone that would win, as a utility and in the (transformed) metric's unit, the bounds held fixed; None: none
-    would.
+    alone that would win, as a utility and in the (transformed) metric's unit, the bounds held fixed; None:
+    none would.
     """
 
     metric: str
@@ -212,7 +212,8 @@ def _margin_lines(result: SelectionResult) -> list[str]:
     for label, band in result.margins.bands.items():
         high = f"; at {number(band.upper[0])} {band.upper[1]} would win" if band.upper else ""
         lines.append(
-            f"Step {label} allows a gap of {number(band.allowed)}; the winner's is {number(band.lower[0])}{high}."
+            f"Step {label} allows a gap of {number(band.allowed)};"
+            f" the winner's is {number(band.lower[0])}{high}."
         )
     for label, limits in result.margins.limits.items():
         lines.extend(

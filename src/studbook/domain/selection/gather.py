@@ -15,6 +15,7 @@ from .measurement import spread_name
 from .metric import MetricFrom
 from .objective import resolve_objective
 from .plan import SelectionPlan
+from .pool import Pool
 from .rejection import RejectionReason
 from .run_record import stub, trimmed
 from .scope import check_prefixes, out_of_scope
@@ -34,8 +35,8 @@ def gather(
 ) -> Inputs:
     """The inputs of a decision.
 
-    Runs that fail checks 1 to 3 are screened: counted, digested, listed up to `list_screened` a reason. So are,
-    unless `screen_unmeasured` is off, trials that no benchmark names when the policy needs one.
+    Runs that fail checks 1 to 3 are screened: counted, digested, listed up to `list_screened` a reason. So
+    are, unless `screen_unmeasured` is off, trials that no benchmark names when the policy needs one.
     """
     known = join(distinct(runs))
     check_prefixes(plan.scope, (run.study_key for run in known if run.study_key))
@@ -46,7 +47,7 @@ def gather(
     plan = _with_objective(plan, split)
     cited = _cited(known, split)
     if screen_unmeasured and plan.policy.needs_benchmark:
-        split.screen_trials(unmeasured_trials(split.inputs(plan, cited).pool, plan))
+        split.screen_trials(unmeasured_trials(split.pool(cited), plan))
     return split.inputs(plan, cited, list_screened)
 
 
@@ -71,7 +72,18 @@ class _Split:
         for ref, reason in reasons.items():
             self.screened.setdefault(reason, []).append(self.taking_part.pop(ref))
 
-    def inputs(self, plan: SelectionPlan, cited: list[RunView], list_screened: int = 0) -> Inputs:
+    def pool(self, cited: list[RunView]) -> Pool:
+        stages: dict[Stage | None, list[RunView]] = {}
+        for run in self.taking_part.values():
+            stages.setdefault(run.stage, []).append(run)
+        return Pool(
+            trials=tuple(stages.get(Stage.TRIAL, ())),
+            refits=tuple(stages.get(Stage.REFIT, ())),
+            benchmarks=tuple(stages.get(Stage.BENCHMARK, ())),
+            cited=tuple(cited),
+        )
+
+    def inputs(self, plan: SelectionPlan, cited: list[RunView], list_screened: int) -> Inputs:
         names = _metrics_read(plan)
         experiments = plan.scope.experiments
         everyone = [run for found in self.screened.values() for run in found]

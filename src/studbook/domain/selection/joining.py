@@ -64,11 +64,12 @@ def _names(runs: list[RunView]) -> dict[str, str]:
 
 def _edges(run: RunView, names: Mapping[str, str]) -> RunView:
     subject = run.subject if run.stage is not Stage.BENCHMARK else _subject(run)
-    edges = {"parent": run.parent, "refit_of": run.refit_of, "subject": subject}
-    resolved = {edge: names.get(target, target) if target else None for edge, target in edges.items()}
-    if all(getattr(run, edge) == target for edge, target in resolved.items()):
+    parent, refit_of, subject = (
+        names.get(target, target) if target else None for target in (run.parent, run.refit_of, subject)
+    )
+    if (parent, refit_of, subject) == (run.parent, run.refit_of, run.subject):
         return run
-    return replace(run, parent=resolved["parent"], refit_of=resolved["refit_of"], subject=resolved["subject"])
+    return replace(run, parent=parent, refit_of=refit_of, subject=subject)
 
 
 def _subject(run: RunView) -> str | None:

@@ -10,7 +10,7 @@ from ..run_view import RunView
 from ..stage import Stage
 from .order import newest_first
 from .refit_mapping import RefitMapping, map_refit
-from .screen import trial_identity
+from .screen import TrialIdentity, trial_identity
 from .sections import RefitConfig, RefitScope
 
 
@@ -49,8 +49,8 @@ class Pool:
         return frozenset(run.ref for run in (*self.trials, *self.refits, *self.benchmarks, *self.cited))
 
     @cached_property
-    def _attempts(self) -> dict[tuple[str | None, str | None, str], list[RunView]]:
-        attempts: dict[tuple[str | None, str | None, str], list[RunView]] = {}
+    def _attempts(self) -> dict[TrialIdentity, list[RunView]]:
+        attempts: dict[TrialIdentity, list[RunView]] = {}
         for run in (*self.trials, *(cited for cited in self.cited if cited.stage is Stage.TRIAL)):
             attempts.setdefault(trial_identity(run), []).append(run)
         return attempts

@@ -95,10 +95,7 @@ def map_refit(
     elsewhere. `provided` is the ref or backend id of a refit given by the caller. Raises RefitNotUsable when
     that one fails a check.
     """
-    relation = _Relation.of(trial_runs, rule, known)
-    judged = {
-        run.ref: (run, verdict) for run in refits if (verdict := relation.verdict(run, provided)) is not None
-    }
+    judged = _judge(trial_runs, list(refits), rule, known, provided)
     tiers = {
         tier: sorted((run for run, verdict in judged.values() if verdict is tier), key=newest_first)
         for tier in (RefitVerdict.LINK, RefitVerdict.KEY)
@@ -206,6 +203,21 @@ class _Relation:
         if run.protocol_fp is None:
             return self.rule.accept_missing_protocol and run.key_schema in LEGACY_SCHEMAS
         return run.protocol_fp.removeprefix("rp3:") == wanted.removeprefix("rp3:")
+
+
+def _judge(
+    trial_runs: Sequence[RunView],
+    refits: list[RunView],
+    rule: RefitRule,
+    known: Collection[str] | None,
+    provided: str | None,
+) -> dict[str, tuple[RunView, RefitVerdict]]:
+    """Every run that has to do with the trial, with its verdict, by ref."""
+    if not refits:
+        return {}
+    relation = _Relation.of(trial_runs, rule, known)
+    verdicts_by_run = ((run, relation.verdict(run, provided)) for run in refits)
+    return {run.ref: (run, verdict) for run, verdict in verdicts_by_run if verdict is not None}
 
 
 def _agree(one: str | None, other: str | None) -> bool:

@@ -15,7 +15,7 @@ from .order import newest_first
 from .rejection import Rejection, RejectionReason
 from .sections import ScopeConfig
 
-TrialIdentity = tuple[str | None, str | None, str]
+TrialIdentity = tuple[KeySchema | None, str | None, str | None, str]
 
 Fault = tuple[RejectionReason, str]
 
@@ -49,8 +49,7 @@ def key_fault(run: RunView) -> Fault | None:
 
 def trial_identity(run: RunView) -> TrialIdentity:
     """What makes two runs the same trial. A legacy trial without a key is its own."""
-    schema = run.key_schema.value if run.key_schema else None
-    return (schema, run.study_key, f"key {run.trial_key}" if run.trial_key else f"run {run.ref}")
+    return (run.key_schema, run.study_key, run.trial_key, "" if run.trial_key else run.ref)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +113,7 @@ def screen(trials: Iterable[RunView], checks: TrialChecks) -> tuple[list[RunView
             attempts.setdefault(trial_identity(run), []).append(run)
     valid: list[RunView] = []
     for same in attempts.values():
-        newest, *older = sorted(same, key=newest_first)
+        newest, *older = sorted(same, key=newest_first) if len(same) > 1 else same
         valid.append(newest)
         rejected.extend(
             Rejection(run.ref, RejectionReason.DUPLICATE_TRIAL, newest.ref, step="screen") for run in older

@@ -9,7 +9,7 @@ from .objective import resolve_objective
 from .plan import SelectionPlan
 from .pool import Pool
 from .rejection import RejectionReason
-from .screen import TrialChecks, screen, trial_identity
+from .screen import TrialChecks, TrialIdentity, screen, trial_identity
 from .sections import CandidatesFrom
 
 
@@ -49,7 +49,7 @@ def _unnamed(pool: Pool) -> set[str]:
         for run in (*pool.benchmarks, *measured)
         if run.study_key and run.trial_key
     }
-    groups: dict[tuple[str | None, str | None, str], list[RunView]] = {}
+    groups: dict[TrialIdentity, list[RunView]] = {}
     for run in (*pool.trials, *pool.cited):
         groups.setdefault(trial_identity(run), []).append(run)
     named = {

@@ -14,10 +14,14 @@ def acquire(
     cli: CommandLine,
     *,
     ref: Annotated[str, typer.Argument(help="A run key (12 digits of it are enough), or a backend run id.")],
-    kind: Annotated[str, typer.Option(help="checkpoint, model, metadata, config, metrics, logs or any.")] = "checkpoint",
+    kind: Annotated[
+        str, typer.Option(help="checkpoint, model, metadata, config, metrics, logs or any.")
+    ] = "checkpoint",
     name: Annotated[str | None, typer.Option(help="The artifact's name, when the run has several.")] = None,
     to: Annotated[Path | None, typer.Option(help="Where the files go; by default into the home.")] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace what lies there, whosever it is.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace what lies there, whosever it is.")
+    ] = False,
 ) -> None:
     """Hand over a run's files, verified against their manifest, or nothing at all.
 

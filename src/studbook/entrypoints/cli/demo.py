@@ -111,7 +111,11 @@ def _page(done: Demo, document: dict[str, object]) -> RenderableType:
         for contender in result.ranking
     ]
     counts = [
-        [life.family, *life.sweep.result.counts().values(), f"{life.benchmark.metrics['latency_batch_1_p95_ms']:.3f}"]
+        [
+            life.family,
+            *life.sweep.result.counts().values(),
+            f"{life.benchmark.metrics['latency_batch_1_p95_ms']:.3f}",
+        ]
         for life in done.families
     ]
     return Group(
@@ -122,7 +126,9 @@ def _page(done: Demo, document: dict[str, object]) -> RenderableType:
         Text("Why", style="bold"),
         *(Text(f"  {line}") for line in explain_winner(result)),
         Text(""),
-        Text(f"Checkpoint  {done.acquired.path}  ({done.acquired.receipt.trust}, from {done.acquired.receipt.source})"),
+        Text(
+            f"Checkpoint  {done.acquired.path}  ({done.acquired.receipt.trust}, from {done.acquired.receipt.source})"
+        ),
         Text(f"Held-out test macro-F1  {done.test_macro_f1:.4f}"),
         Text(""),
         Text("Lineage", style="bold"),

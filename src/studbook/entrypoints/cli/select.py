@@ -19,10 +19,13 @@ def select(
     cli: CommandLine,
     *,
     policy: Annotated[
-        str | None, typer.Option(help="A preset, or a policy of the settings: accuracy_latency, best_metric, …")
+        str | None,
+        typer.Option(help="A preset, or a policy of the settings: accuracy_latency, best_metric, …"),
     ] = None,
     metric: Annotated[str | None, typer.Option(help="The objective, when studies have several.")] = None,
-    family: Annotated[list[str] | None, typer.Option(help="Only this model family; may be given again.")] = None,
+    family: Annotated[
+        list[str] | None, typer.Option(help="Only this model family; may be given again.")
+    ] = None,
     study: Annotated[list[str] | None, typer.Option(help="Only this study; may be given again.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide, and store nothing.")] = False,
 ) -> None:

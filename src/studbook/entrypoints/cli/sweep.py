@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 def sweep(
     cli: CommandLine,
     *,
-    file: Annotated[Path, typer.Argument(help="The study file (YAML): name, train, space, objective, trials, …")],
+    file: Annotated[
+        Path, typer.Argument(help="The study file (YAML): name, train, space, objective, trials, …")
+    ],
     trials: Annotated[int | None, typer.Option(help="Instead of the file's number.")] = None,
 ) -> None:
     """Search a study until it has its trials; go on where it stopped."""

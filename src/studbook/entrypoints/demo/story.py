@@ -66,7 +66,9 @@ def run_demo(book: Studbook, folder: Path, *, trials: int, seed: int) -> Demo:
     _tell(book, "evaluation", "on the held-out test split")
     score = held_out_score(load_model(acquired.path), digits)
     winner = next(family for family in FAMILIES if family.name == decision.result.winner.family)
-    final = book.final_training(trainer(winner, digits), decision, data=digits.data, seed=seed, full_data=True)
+    final = book.final_training(
+        trainer(winner, digits), decision, data=digits.data, seed=seed, full_data=True
+    )
     book.flush()
     return Demo(
         families=lives,
