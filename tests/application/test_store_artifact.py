@@ -13,9 +13,9 @@ from studbook.adapters.memory.clock import ManualClock
 from studbook.adapters.memory.ids import CountingIds
 from studbook.application.store_artifact import ArtifactBuilder
 from studbook.domain.errors import ArtifactInvalid, ArtifactNameInvalid
-from studbook.domain.events import ArtifactLogged
 from studbook.domain.keys import RunKey
 from studbook.domain.manifest import ArtifactKind, ArtifactManifest
+from studbook.domain.run_events import ArtifactLogged
 from studbook.domain.stage import Stage
 from studbook.ports.contract.artifact_store import read_tree, write_tree
 

@@ -14,29 +14,25 @@ from pydantic.fields import FieldInfo
 
 from studbook.domain import events
 from studbook.domain.errors import JournalError
-from studbook.domain.events import (
+from studbook.domain.events import Envelope, Event
+from studbook.domain.keys import DataKey, EvalKey, Key, RunKey, StudyFamilyKey, StudyKey, TrialKey
+from studbook.domain.manifest import ArtifactKind, ArtifactManifest, ManifestFile, content_digest
+from studbook.domain.product_events import Lineage
+from studbook.domain.projection import RULES, project
+from studbook.domain.recorded_values import param_text
+from studbook.domain.run import Ending, EndReason, RunStatus
+from studbook.domain.run_events import (
     ArtifactLogged,
-    Envelope,
-    Event,
-    FoldScored,
-    Lineage,
     MetricsLogged,
     ParamsLogged,
     RecordWritten,
     RunReaped,
     RunStarted,
-    StudyOpened,
     TagsSet,
-    TrialCompleted,
-    TrialPruned,
 )
-from studbook.domain.keys import DataKey, EvalKey, Key, RunKey, StudyFamilyKey, StudyKey, TrialKey
-from studbook.domain.manifest import ArtifactKind, ArtifactManifest, ManifestFile, content_digest
-from studbook.domain.projection import RULES, project
-from studbook.domain.recorded_values import param_text
-from studbook.domain.run import Ending, EndReason, RunStatus
 from studbook.domain.run_reader import read_run
 from studbook.domain.run_view import ArtifactState, KeySchema, RunView
+from studbook.domain.search_events import FoldScored, StudyOpened, TrialCompleted, TrialPruned
 from studbook.domain.stage import Stage
 from studbook.domain.store_writes import (
     CreateRun,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, TypeVar
 
-from ..domain.events import Lineage
 from ..domain.keys import Key, RunKey, StudyFamilyKey, StudyKey, TrialKey
+from ..domain.product_events import Lineage
 from ..domain.run_view import RunView
 from ..domain.stage import Stage
 

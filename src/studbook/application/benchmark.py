@@ -15,10 +15,11 @@ from pydantic import JsonValue
 from ..domain.benchmark import BenchmarkConfig, Hardware, Runtime, benchmark_key, benchmark_metrics
 from ..domain.data import content_digest_of
 from ..domain.errors import BenchmarkFailed, IdentityError, InvalidInput
-from ..domain.events import BenchmarkMeasured, BenchmarkStarted, RunEnded
 from ..domain.keys import BenchmarkKey
 from ..domain.manifest import ArtifactKind
+from ..domain.product_events import BenchmarkMeasured, BenchmarkStarted
 from ..domain.run import Ending, EndReason, RunStatus
+from ..domain.run_events import RunEnded
 from ..domain.run_identity import RunIdentity, of_benchmark
 from ..domain.run_view import RunView
 from ..domain.stage import Stage

@@ -14,18 +14,12 @@ from pydantic import JsonValue
 from ..domain.canonical import content_digest_text
 from ..domain.data import DataSpec, EvalSpec
 from ..domain.errors import ArtifactInvalid, FinalTrainingFailed
-from ..domain.events import (
-    FinalTrainingCompleted,
-    FinalTrainingStarted,
-    Lineage,
-    MetricsLogged,
-    RecordWritten,
-    RunEnded,
-)
 from ..domain.keys import ExecKey, RunKey, SpecKey
 from ..domain.manifest import ArtifactKind, ArtifactManifest
+from ..domain.product_events import FinalTrainingCompleted, FinalTrainingStarted, Lineage
 from ..domain.recorded_values import metric_values, typed_params
 from ..domain.run import Ending, EndReason, RunStatus
+from ..domain.run_events import MetricsLogged, RecordWritten, RunEnded
 from ..domain.run_identity import of_final_training
 from ..domain.run_view import ArtifactState, RunView
 from ..domain.stage import Stage

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 
 import structlog
 
-from ..domain.events import Event, FoldScored, FoldStarted, MetricsLogged, RunEnded
+from ..domain.events import Event
 from ..domain.folds import Fold
 from ..domain.keys import RunKey
 from ..domain.recorded_values import metric_values
 from ..domain.run import Ending, EndReason
+from ..domain.run_events import MetricsLogged, RunEnded
 from ..domain.run_identity import of_fold
+from ..domain.search_events import FoldScored, FoldStarted
 from ..domain.seeds import fold_seed
 from ..domain.stage import Stage
 from ..domain.trial import fold_key

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..domain.errors import NameInvalid
-from ..domain.events import TagsSet
 from ..domain.keys import RunKey
 from ..domain.naming import check_run_name
 from ..domain.recorded_values import typed_params
+from ..domain.run_events import TagsSet
 from ..domain.run_identity import ad_hoc
 from ..domain.stage import Stage
 from ..ports.ids import Ids

@@ -10,14 +10,15 @@ from typing import Literal
 from pydantic import JsonValue
 
 from ..domain.errors import ArtifactInvalid, RefitBusy, RefitError
-from ..domain.events import MetricsLogged, RefitLinked, RefitStarted, RunEnded
 from ..domain.keys import RunKey, TrialKey
 from ..domain.manifest import ArtifactKind, ArtifactManifest
 from ..domain.recorded_values import metric_values
 from ..domain.refit_protocol import RefitProtocol
 from ..domain.run import Ending, EndReason, RunStatus
+from ..domain.run_events import MetricsLogged, RunEnded
 from ..domain.run_identity import of_refit
 from ..domain.run_view import ArtifactState, RunView
+from ..domain.search_events import RefitLinked, RefitStarted
 from ..domain.seeds import refit_seed
 from ..domain.selection.refit_mapping import RefitMapping, RefitRule, map_refit
 from ..domain.stage import Stage

@@ -16,9 +16,10 @@ from ..domain.errors import (
     TrackingRefused,
     TrackingUnavailable,
 )
-from ..domain.events import DeliveryRefused, Envelope
+from ..domain.events import Envelope
 from ..domain.keys import RunKey
 from ..domain.projection import project
+from ..domain.run_events import DeliveryRefused
 from ..domain.store_writes import StoreWrite
 from ..domain.vocabulary import Vocabulary
 from ..ports.clock import Clock

@@ -9,12 +9,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ..domain.errors import ParamConflict, RunEnded
-from ..domain.events import ArtifactLogged, Event, MetricsLogged, ParamsLogged, RecordWritten, TagsSet
-from ..domain.events import RunEnded as RunEndedEvent
+from ..domain.events import Event
 from ..domain.keys import RunKey
 from ..domain.manifest import ArtifactKind, ArtifactManifest
 from ..domain.recorded_values import metric_values, typed_params
 from ..domain.run import Ending, EndReason
+from ..domain.run_events import ArtifactLogged, MetricsLogged, ParamsLogged, RecordWritten, TagsSet
+from ..domain.run_events import RunEnded as RunEndedEvent
 from ..domain.stage import Stage
 from .ending import ending_of
 

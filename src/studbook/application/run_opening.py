@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..domain.events import RunStarted
 from ..domain.keys import RunKey
+from ..domain.run_events import RunStarted
 from ..domain.run_identity import RunIdentity
 from ..domain.stage import Stage
 from .project import Project

@@ -10,10 +10,11 @@ from typing import Any
 
 import rfc8785
 
-from ..domain.events import ModelSelected, RunEnded
 from ..domain.keys import RunKey
 from ..domain.manifest import ArtifactKind
+from ..domain.product_events import ModelSelected
 from ..domain.run import Ending, RunStatus
+from ..domain.run_events import RunEnded
 from ..domain.run_identity import of_selection
 from ..domain.run_view import RunView
 from ..domain.selection.config import SelectionConfig

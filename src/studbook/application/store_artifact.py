@@ -8,10 +8,10 @@ from pathlib import Path, PurePosixPath
 
 from ..domain.artifact_kinds import validate
 from ..domain.artifact_names import check_artifact_name
-from ..domain.events import ArtifactLogged
 from ..domain.keys import RunKey, StudyKey, TrialKey
 from ..domain.manifest import ArtifactKind, ManifestFile
 from ..domain.manifest_building import manifest_of
+from ..domain.run_events import ArtifactLogged
 from ..domain.stage import Stage
 from ..domain.tag_types import TIME
 from ..ports.clock import Clock

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..domain.events import RunReaped
 from ..domain.keys import RunKey, TrialKey
 from ..domain.run import RunStatus
+from ..domain.run_events import RunReaped
 from ..domain.run_identity import of_trial
 from ..domain.run_view import RunView
 from ..domain.stage import Stage

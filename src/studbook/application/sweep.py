@@ -10,10 +10,11 @@ from pydantic import JsonValue
 
 from ..domain.canonical import content_digest_text
 from ..domain.errors import StudyBusy, StudyInvalid, SweepFailed
-from ..domain.events import RecordWritten, RunEnded, RunStarted, StudyClosed, StudyOpened
 from ..domain.keys import RunKey
 from ..domain.run import Ending, EndReason
+from ..domain.run_events import RecordWritten, RunEnded, RunStarted
 from ..domain.run_identity import of_sweep
+from ..domain.search_events import StudyClosed, StudyOpened
 from ..domain.seeds import sampler_seed
 from ..ports.clock import Clock
 from ..ports.locks import Locks

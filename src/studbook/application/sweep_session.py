@@ -8,16 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from ..domain.events import (
-    MetricsLogged,
-    TrialCompleted,
-    TrialPruned,
-    TrialStarted,
-)
 from ..domain.folds import Fold
 from ..domain.keys import RunKey, TrialKey
 from ..domain.run import EndReason
+from ..domain.run_events import MetricsLogged
 from ..domain.run_identity import RunIdentity, of_trial
+from ..domain.search_events import TrialCompleted, TrialPruned, TrialStarted
 from ..domain.seeds import trial_seed
 from ..domain.study import StudyDefinition
 from ..domain.trial import trial_key

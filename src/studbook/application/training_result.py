@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..domain.errors import InvalidInput
-from ..domain.events import Metrics
+from ..domain.event_values import Metrics
 from ..domain.recorded_values import metric_values
 from ..domain.run import EndReason
 from ..domain.stage import Stage

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from ..domain.errors import MetricValueInvalid
-from ..domain.events import Metrics
+from ..domain.event_values import Metrics
 from ..domain.folds import Fold
 from ..domain.keys import RunKey, TrialKey
 from ..domain.run import EndReason

@@ -9,16 +9,11 @@ from dataclasses import dataclass
 
 import structlog
 
-from ..domain.events import (
-    Event,
-    MetricsLogged,
-    RunEnded,
-    TrialCompleted,
-    TrialFailed,
-    TrialPruned,
-)
+from ..domain.events import Event
 from ..domain.recorded_values import metric_values
 from ..domain.run import Ending, EndReason
+from ..domain.run_events import MetricsLogged, RunEnded
+from ..domain.search_events import TrialCompleted, TrialFailed, TrialPruned
 from ..domain.stage import Stage
 from ..domain.trial_metrics import trial_spread, trial_values
 from .ending import ending_of, error_text

@@ -218,7 +218,7 @@ class Container(containers.DeclarativeContainer):
 
     tracking_store = providers.Selector(
         kind,
-        **{  # type: ignore[arg-type]  # keys with a dash cannot be written as arguments
+        **{
             "memory": providers.Singleton(_memory_tracking, vocabulary),
             "mlflow-sqlite": providers.Singleton(_mlflow_tracking, target, vocabulary),
             "mlflow-server": providers.Singleton(_mlflow_tracking, target, vocabulary),
@@ -228,7 +228,7 @@ class Container(containers.DeclarativeContainer):
     )
     artifact_store = providers.Selector(
         kind,
-        **{
+        **{  # type: ignore[arg-type]  # mypy reads the second such call otherwise than the first
             "memory": providers.Singleton(_memory_artifacts),
             "mlflow-sqlite": providers.Singleton(_mlflow_artifacts, target),
             "mlflow-server": providers.Singleton(_mlflow_artifacts, target),

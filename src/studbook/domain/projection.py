@@ -10,41 +10,45 @@ from pydantic import ValidationError
 from . import product_projection as product
 from . import search_projection as search
 from .errors import JournalError
-from .events import (
-    ArtifactAcquired,
-    ArtifactLogged,
+from .events import Envelope
+from .manifest import ArtifactKind, ArtifactManifest
+from .product_events import (
     BenchmarkMeasured,
     BenchmarkStarted,
     ChampionChosen,
     ConversionStarted,
-    DeliveryRefused,
-    Envelope,
     FinalTrainingCompleted,
     FinalTrainingStarted,
-    FoldScored,
-    FoldStarted,
-    MetricsLogged,
     ModelConverted,
     ModelSelected,
+)
+from .run import EndReason, RunStatus
+from .run_events import (
+    ArtifactAcquired,
+    ArtifactLogged,
+    DeliveryRefused,
+    MetricsLogged,
     ParamsLogged,
     RecordWritten,
-    RefitLinked,
-    RefitStarted,
     RunEnded,
     RunHeartbeat,
     RunReaped,
     RunStarted,
+    TagsSet,
+)
+from .run_writes import RunWrites, milliseconds, param_texts
+from .search_events import (
+    FoldScored,
+    FoldStarted,
+    RefitLinked,
+    RefitStarted,
     StudyClosed,
     StudyOpened,
-    TagsSet,
     TrialCompleted,
     TrialFailed,
     TrialPruned,
     TrialStarted,
 )
-from .manifest import ArtifactKind, ArtifactManifest
-from .run import EndReason, RunStatus
-from .run_writes import RunWrites, milliseconds, param_texts
 from .stage import Stage
 from .store_writes import CreateRun, StoreWrite, UploadArtifact, WriteRecord
 from .tag_table import SCHEMA

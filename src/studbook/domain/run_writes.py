@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
-from .events import Lineage
 from .keys import RunKey
+from .product_events import Lineage
 from .recorded_values import param_text
 from .run import RunStatus
 from .stage import Stage

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .events import (
+from .event_values import Params
+from .run_writes import RunWrites, param_texts, setting_texts
+from .search_events import (
     FoldScored,
     FoldStarted,
-    Params,
     RefitLinked,
     RefitStarted,
     StudyClosed,
@@ -17,7 +18,6 @@ from .events import (
     TrialPruned,
     TrialStarted,
 )
-from .run_writes import RunWrites, param_texts, setting_texts
 from .stage import Stage
 from .store_writes import StoreWrite
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .aggregate import mean, summarise_folds
-from .events import Metrics
+from .event_values import Metrics
 from .study import StudyDefinition
 
 

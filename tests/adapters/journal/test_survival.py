@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import signal
@@ -15,13 +16,15 @@ import pytest
 import structlog
 
 from studbook.adapters.journal.event_log import Fsync, JournalEventLog
+from studbook.adapters.journal.segment import Segment
 from studbook.adapters.memory.clock import ManualClock
 from studbook.adapters.memory.ids import CountingIds
 from studbook.adapters.system.clock import SystemClock
 from studbook.adapters.system.ids import SystemIds
 from studbook.domain.errors import HomeUnusable, JournalError
-from studbook.domain.events import Event, ParamsLogged, RunEnded, RunHeartbeat, TagsSet
+from studbook.domain.events import Event
 from studbook.domain.run import Ending
+from studbook.domain.run_events import ParamsLogged, RunEnded, RunHeartbeat, TagsSet
 from studbook.ports.contract.event_log import happening, metric, step_of
 
 PREAMBLE = """
@@ -155,6 +158,29 @@ def test_an_interrupted_append_is_there_whole_or_not_at_all(tmp_path: Path) -> N
     assert all(steps.count(step) == 2 for step in set(steps[1:-1]))
     assert all(steps[sequence - 1] == step for step, sequence in acknowledged.items())
     assert log.damage() == ()
+
+
+class FailsLate(Segment):
+    """Like a network file system: the bytes arrive, and an error comes all the same."""
+
+    def write(self, data: bytes) -> None:
+        super().write(data)
+        raise OSError(errno.EIO, "late")
+
+
+def test_an_append_that_arrived_in_spite_of_an_error_counts(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    log.append(metric(0))
+    writing = log._writing
+    assert writing is not None
+    assert writing.segment is not None
+    path = writing.segment.path
+    writing.segment.close()
+    writing._tail = writing._tail._replace(segment=FailsLate(path, os.open(path, os.O_WRONLY | os.O_APPEND)))
+    returned = log.append(metric(1), metric(1))
+    assert [envelope.sequence for envelope in returned] == [2, 3]
+    assert list(log.read())[1:] == list(returned)
+    assert list((tmp_path / "journal").iterdir()) == [path]
 
 
 def test_a_forked_child_writes_as_another_writer(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from studbook.adapters.journal.line import frame
 from studbook.adapters.memory.clock import ManualClock
 from studbook.adapters.memory.ids import CountingIds
 from studbook.domain.errors import JournalCorrupt
-from studbook.domain.events import Envelope, RunHeartbeat
+from studbook.domain.events import Envelope
+from studbook.domain.run_events import RunHeartbeat
 from studbook.ports.contract.event_log import happening, metric
 
 SIZES = st.lists(st.integers(min_value=1, max_value=4), min_size=1, max_size=8)
@@ -97,7 +98,9 @@ def test_one_altered_byte_is_reported_and_the_other_appends_are_read(
         assert read == expected
         (damage,) = log.damage()
         assert damage.fault is Fault.CORRUPT
-        assert damage.offset <= place < damage.offset + damage.size
+        head_ends = written.first_byte(0)
+        assert damage.offset == (written.first_byte(min(lost)) if place >= head_ends else 0)
+        assert damage.offset + damage.size == (written.ends[max(lost)] if lost else head_ends)
         assert damage.quarantined is not None
         assert damage.quarantined.is_relative_to(Path(folder) / "quarantine")
         quarantined = damage.quarantined.read_bytes()

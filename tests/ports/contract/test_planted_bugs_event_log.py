@@ -13,7 +13,8 @@ from studbook.adapters.memory.clock import ManualClock
 from studbook.adapters.memory.event_log import MemoryEventLog, MemoryJournal
 from studbook.adapters.memory.ids import CountingIds
 from studbook.domain.errors import JournalError
-from studbook.domain.events import Envelope, MetricsLogged
+from studbook.domain.events import Envelope
+from studbook.domain.run_events import MetricsLogged
 from studbook.ports.contract.event_log import EventLogContract
 from studbook.ports.event_log import Cursor, EventLog, Happening
 

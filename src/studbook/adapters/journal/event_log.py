@@ -14,7 +14,8 @@ from typing import Final
 import structlog
 
 from ...domain.errors import JournalError
-from ...domain.events import Envelope, MetricsLogged, ParamsLogged, RunHeartbeat, TagsSet
+from ...domain.events import Envelope
+from ...domain.run_events import MetricsLogged, ParamsLogged, RunHeartbeat, TagsSet
 from ...ports.clock import Clock
 from ...ports.event_log import Cursor, Happening
 from ...ports.ids import Ids

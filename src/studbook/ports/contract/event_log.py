@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ...domain.errors import JournalError
-from ...domain.events import Envelope, Event, MetricsLogged, ParamsLogged, RunHeartbeat, TagsSet
+from ...domain.events import Envelope, Event
 from ...domain.keys import RunKey
+from ...domain.run_events import MetricsLogged, ParamsLogged, RunHeartbeat, TagsSet
 from ..event_log import EventLog, Happening
 from .event_strategies import EVENT_TYPES, events_of, happenings
 
