@@ -118,6 +118,7 @@ def test_what_is_no_number_is_refused(value: object) -> None:
         (16, "16"),
         (1e300, "1e+300"),
         (2**60, "1152921504606846976"),
+        (10**400, "1" + "0" * 400),
         (np.float64(0.25), "0.25"),
         (np.bool_(1), "true"),
         (False, "false"),
@@ -159,6 +160,15 @@ def test_a_typed_scalar_is_the_scalar(value: float | None) -> None:
     typed = typed_param(value)
     assert typed == value
     assert type(typed) is type(value)
+
+
+@given(st.integers(-(10**30), 10**30) | st.floats(allow_nan=False, allow_infinity=False).map(int))
+def test_equal_numbers_have_equal_text(value: int) -> None:
+    assert int(float(param_text(float(value)))) == int(float(value))
+    if float(value) == value:
+        assert param_text(float(value)) == param_text(value)
+    else:
+        assert int(param_text(value)) == value
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import structlog
 from pydantic import JsonValue
 
 from ..domain.benchmark import BenchmarkConfig, Hardware, Runtime, benchmark_key, benchmark_metrics
@@ -25,6 +24,7 @@ from ..domain.run_view import RunView
 from ..domain.stage import Stage
 from ..domain.stored_run import Lifecycle
 from ..ports.clock import Clock
+from ..ports.log import get_logger
 from ..ports.machine import Machine
 from .acquire import AcquireArtifact
 from .ancestry import lineage_of
@@ -41,7 +41,7 @@ Batches = Mapping[int, object] | Callable[[int], object]
 _MOST_BATCH_SIZES = 8
 _MOST_LATENCIES = 10_000
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

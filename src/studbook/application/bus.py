@@ -8,13 +8,13 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Final
 
-import structlog
+from ..ports.log import get_logger
 
 Handler = Callable[[object], None]
 
 _END: Final = object()
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 class Subscription:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import structlog
-
 from ..domain.events import Event
 from ..domain.folds import Fold
 from ..domain.keys import RunKey
@@ -17,6 +15,7 @@ from ..domain.search_events import FoldScored, FoldStarted
 from ..domain.seeds import fold_seed
 from ..domain.stage import Stage
 from ..domain.trial import fold_key
+from ..ports.log import get_logger
 from .ending import ending_of, error_text
 from .recorder import Recorder
 from .run_opening import RunOpening
@@ -24,7 +23,7 @@ from .train_context import FoldContext, PruneTrial, TrainContext
 from .training_result import Scored, Unusable, judge
 from .trial_plan import Failed, TrialPlan, checked_report
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 class FoldRunner:

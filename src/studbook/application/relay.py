@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-import structlog
-
 from ..domain.errors import (
     ArtifactError,
     DeliveryPending,
@@ -25,13 +23,14 @@ from ..domain.vocabulary import Vocabulary
 from ..ports.clock import Clock
 from ..ports.delivery_ledger import DeliveryLedger, Refusal
 from ..ports.event_log import EventLog, Happening
+from ..ports.log import get_logger
 from .store_writer import RunUnknown, StoreWriter
 
 _CHUNK = 2000
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 60.0
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,6 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import structlog
-
 from ..domain.events import Event
 from ..domain.recorded_values import metric_values
 from ..domain.run import Ending, EndReason
@@ -16,6 +14,7 @@ from ..domain.run_events import MetricsLogged, RunEnded
 from ..domain.search_events import TrialCompleted, TrialFailed, TrialPruned
 from ..domain.stage import Stage
 from ..domain.trial_metrics import trial_spread, trial_values
+from ..ports.log import get_logger
 from .ending import ending_of, error_text
 from .fold_runner import FoldRunner
 from .recorder import Recorder
@@ -23,7 +22,7 @@ from .train_context import PruneTrial, TrainContext
 from .training_result import Scored, Unusable, judge
 from .trial_plan import Completed, Failed, Outcome, Pruned, TrialPlan, checked_report
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

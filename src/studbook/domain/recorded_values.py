@@ -30,6 +30,7 @@ from .vocabulary import DEFAULT_VOCABULARY, Vocabulary
 _NAME = re.compile(r"[A-Za-z0-9_.\-/ ]{1,250}")
 _TAG_KEY = re.compile(r"[A-Za-z0-9_.\-/ ]{1,100}")
 _DERIVED = re.compile(r"intermediate_.*|.*_(std|se|fold_[0-9]+)|folds_scored|pruned_at_step")
+_FIXED_BELOW = 10**21  # from here on shortest digits are written with an exponent
 _MAX_BITS = 10_000  # Python refuses to print an int of more than 4300 digits
 
 
@@ -122,16 +123,24 @@ def param_text(value: JsonValue) -> str:
     """
     if isinstance(value, str):
         return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
     try:
-        if isinstance(value, float):
-            return rfc8785.dumps(value).decode()
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return _number_text(value)
         return canonical(value).decode()
     except (rfc8785.CanonicalizationError, IdentityError) as error:
         raise ParamInvalid(
             f"param value {value!r:.100} has no JSON form", cure="pass a finite number or text"
         ) from error
+
+
+def _number_text(value: float) -> str:
+    if abs(value) < _FIXED_BELOW and value == int(value):
+        return str(int(value))
+    try:
+        nearest = float(value)
+    except OverflowError:
+        return str(value)
+    return rfc8785.dumps(nearest).decode() if nearest == value or nearest != nearest else str(value)
 
 
 def check_user_tags(

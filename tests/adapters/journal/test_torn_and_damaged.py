@@ -84,8 +84,8 @@ def test_one_altered_byte_is_reported_and_the_other_appends_are_read(
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder))
-        written = Written(home, [*sizes, 1])
-        place = data.draw(st.integers(min_value=0, max_value=written.ends[-2] - 1), label="place")
+        written = Written(home, [*sizes, 1, 1])
+        place = data.draw(st.integers(min_value=0, max_value=written.ends[-3] - 1), label="place")
         value = data.draw(st.integers(min_value=1, max_value=255), label="flip")
         content = bytearray(written.content)
         content[place] ^= value

@@ -12,6 +12,8 @@ from studbook.domain.errors import MixedObjectives, NoCandidate, PolicyInputMiss
 from studbook.domain.run import RunStatus
 from studbook.domain.run_view import ArtifactState, KeySchema, RunView
 from studbook.domain.selection.rejection import RejectionReason as R
+from studbook.domain.selection.replay import replay
+from studbook.domain.selection.scope import legacy_experiments
 from studbook.domain.selection.warning import WarningCode
 from studbook.domain.stage import Stage
 from studbook.domain.stored_run import Lifecycle
@@ -206,3 +208,37 @@ def test_trials_that_no_benchmark_names_are_counted_not_kept(make: Any, choose: 
         "comparable": 1,
         "contenders": 1,
     }
+
+
+def test_a_missing_refit_names_what_was_considered(make: Any, choose: Any) -> None:
+    runs = [*make.candidate("good", 0.5), make.trial("x", 0.9), make.refit("x", status=RunStatus.FAILED)]
+    (rejection,) = choose(runs, "best_metric").rejected
+    assert (rejection.reason, rejection.detail) == (R.REFIT_MISSING, "refit-x NOT_FINISHED")
+
+
+def test_refits_of_another_experiment_count_only_when_the_scope_says_so(make: Any, choose: Any) -> None:
+    runs = [make.trial("x", 0.9), make.refit("x", experiment="elsewhere")]
+    with pytest.raises(NoCandidate):
+        choose(runs, "best_metric")
+    assert choose(runs, "best_metric", scope={"refits": "scope"}).winner.refit == "refit-x"
+
+
+def test_a_link_to_a_failed_attempt_of_the_trial_is_a_link(make: Any, choose: Any) -> None:
+    failed = make.trial("x", 0.1, ref="failed", run_id="id-failed", status=RunStatus.FAILED)
+    result = choose([make.trial("x", 0.9), failed, make.refit("x", refit_of="id-failed")], "best_metric")
+    assert (result.winner.trial, result.winner.basis) == ("trial-x", "LINK")
+    assert [run.ref for run in result.inputs.cited] == ["failed"]
+    assert result.body() == replay(result.body(), result.inputs_json).require_identical().body()
+
+
+def test_legacy_experiments_of_a_project_are_found_and_ambiguous_ones_skipped() -> None:
+    existing = ["p-hpo-svm", "p-hpo-", "q-hpo-svm", "p-hpo-a-hpo-b", "p-benchmark"]
+    found, warnings = legacy_experiments("p", existing)
+    assert found == ("p-hpo-svm",)
+    assert [(w.code, w.refs) for w in warnings] == [(WarningCode.EXPERIMENT_AMBIGUOUS, ("p-hpo-a-hpo-b",))]
+    assert legacy_experiments("p", existing, ["p-hpo-a-hpo-b"])[0] == ("p-hpo-a-hpo-b", "p-hpo-svm")
+
+
+def test_trials_without_a_finite_objective_leave_no_candidate(make: Any, choose: Any) -> None:
+    with pytest.raises(NoCandidate, match="METRIC_NOT_FINITE 2"):
+        choose([*make.candidate("a", math.nan), *make.candidate("b", math.inf)], "best_metric")

@@ -45,8 +45,11 @@ def test_constraints_keep_with_a_tolerance_and_record_the_slack(make: Any, choos
 def test_an_empty_set_names_the_nearest_miss(make: Any, choose: Any) -> None:
     runs = table(make, {"a": (0.9, 30), "b": (0.8, 12), "c": (0.7, 20)})
     steps = [{"step": "constraints", "limits": [{"metric": "latency", "max": 10}]}, LEX]
-    with pytest.raises(NoCandidate, match="nearest is trial-b: latency 12 > 10"):
+    with pytest.raises(NoCandidate, match="nearest is trial-b: latency 12 > 10") as caught:
         choose(runs, steps)
+    assert caught.value.details["nearest"] == "trial-b"
+    funnel = caught.value.details["funnel"]
+    assert (funnel["comparable"], funnel["contenders"]) == (3, 0)  # type: ignore[index]
 
 
 def test_pareto_keeps_the_front_and_equal_points_and_names_the_dominator(make: Any, choose: Any) -> None:

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 
-import structlog
-
 from ...domain.errors import InvalidInput
+from ...ports.log import get_logger
 from ...ports.trial_executor import Task
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 class InProcessExecutor:

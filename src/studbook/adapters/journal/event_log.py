@@ -11,14 +11,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from ...domain.errors import JournalError
 from ...domain.events import Envelope
 from ...domain.run_events import MetricsLogged, ParamsLogged, RunHeartbeat, TagsSet
 from ...ports.clock import Clock
 from ...ports.event_log import Cursor, Happening
 from ...ports.ids import Ids
+from ...ports.log import get_logger
 from .damage import Damage
 from .failures import cannot_write
 from .line import encode
@@ -28,7 +27,7 @@ from .writing import JournalWriter
 
 _DATA: Final = frozenset({MetricsLogged, ParamsLogged, TagsSet, RunHeartbeat})
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 class Fsync(StrEnum):

@@ -8,10 +8,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from ...domain.events import Envelope
 from ...ports.event_log import Cursor
+from ...ports.log import get_logger
 from .damage import Damage, Fault, quarantine
 from .failures import cannot_open, cannot_read
 from .line import UnknownFormat, envelope_of
@@ -20,7 +19,7 @@ from .segment import Head, SegmentFile, parse_head, segment_files
 
 _MARK_EVERY: Final = 256 * 1024
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 def nobody_lives(_writer: str) -> bool:

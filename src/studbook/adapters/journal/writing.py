@@ -6,13 +6,12 @@ import contextlib
 from pathlib import Path
 from typing import NamedTuple
 
-import structlog
-
 from ...ports.clock import Clock
+from ...ports.log import get_logger
 from .failures import cannot_open, cannot_write
 from .segment import Head, Segment, sync_folder
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 class _Tail(NamedTuple):

@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from ..errors import NoCandidate
 from ..run_view import RunView
 from .apply_policy import Verdict, apply_policy
 from .benchmark_values import BenchmarkReport, measure_benchmarks
 from .candidate import Candidate
 from .candidates import Candidates, build_candidates
 from .champions import champions_of
-from .empty_set import no_candidate
+from .empty_set import emptied_by_policy, no_candidate
 from .inputs import Inputs
 from .metric import MetricFrom, MetricSpec
 from .objective import resolve_objective
@@ -44,7 +45,10 @@ def decide(inputs: Inputs) -> SelectionResult:
     counts = _funnel(inputs, rejected)
     if not ready:
         raise no_candidate(inputs, rejected, counts, metrics)
-    verdict = apply_policy(ready, plan.policy.policy, metrics, noise_z=plan.policy.noise_z)
+    try:
+        verdict = apply_policy(ready, plan.policy.policy, metrics, noise_z=plan.policy.noise_z)
+    except NoCandidate as error:
+        raise emptied_by_policy(error, inputs, rejected, {**counts, "contenders": 0}) from error
     winner = verdict.ranked.winner
     used = {ref for c in ready for ref in (c.ref, c.artifact_run.ref, *_benchmark_refs(c))}
     gathered = (w for w in (*warnings, *built.warnings, *report.warnings) if not w.refs or used & set(w.refs))

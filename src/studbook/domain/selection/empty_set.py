@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ..errors import NoCandidate, PolicyInputMissing, SelectionError
 from .inputs import Inputs
-from .metric import MetricFrom, MetricSpec
+from .metric import OBJECTIVE, MetricFrom, MetricSpec
 from .rejection import Rejection, RejectionReason, widest_gap
 
 _SAMPLES = 3
@@ -31,13 +31,8 @@ def no_candidate(
     metrics: Mapping[str, MetricSpec],
 ) -> SelectionError:
     """The error for an empty set: NoCandidate, or PolicyInputMissing when no run at all has a metric."""
-    reasons = Counter({reason: found.count for reason, found in inputs.screened.reasons.items()})
-    reasons.update(rejection.reason for rejection in rejected)
-    details: dict[str, object] = {
-        "funnel": dict(counts),
-        "reasons": {reason.value: count for reason, count in reasons.most_common()},
-        "samples": _samples(inputs, rejected),
-    }
+    reasons = _reasons(inputs, rejected)
+    details = _details(inputs, rejected, counts)
     if absent := _absent(inputs, counts, metrics):
         alias, spec = absent
         lacking = [r.ref for r in rejected if r.reason in _LACKING]
@@ -52,10 +47,37 @@ def no_candidate(
             **details,
         )
     gap = widest_gap(counts)
-    top = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(3))
+    top = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items(), key=_by_count)[:3])
     problem = f"no candidate among {counts['read']} trials" + (f": {top}" if top else "")
     cure = _CURES[gap] if gap else "check selection.scope and the experiments: no trial was read"
     return NoCandidate(problem, cure=cure, **details)
+
+
+def emptied_by_policy(
+    error: NoCandidate, inputs: Inputs, rejected: Sequence[Rejection], counts: Mapping[str, int]
+) -> NoCandidate:
+    """The error of a filter that left nobody, with the funnel, reasons and samples of the whole decision."""
+    details = {**_details(inputs, rejected, counts), **error.details}
+    return NoCandidate(error.problem, cure=error.cure, **details)
+
+
+def _reasons(inputs: Inputs, rejected: Sequence[Rejection]) -> Counter[RejectionReason]:
+    reasons = Counter({reason: found.count for reason, found in inputs.screened.reasons.items()})
+    reasons.update(rejection.reason for rejection in rejected)
+    return reasons
+
+
+def _details(inputs: Inputs, rejected: Sequence[Rejection], counts: Mapping[str, int]) -> dict[str, object]:
+    reasons = _reasons(inputs, rejected)
+    return {
+        "funnel": dict(counts),
+        "reasons": {reason.value: count for reason, count in sorted(reasons.items(), key=_by_count)},
+        "samples": _samples(inputs, rejected),
+    }
+
+
+def _by_count(item: tuple[RejectionReason, int]) -> tuple[int, str]:
+    return (-item[1], item[0].value)
 
 
 _MISSING = RejectionReason.BENCHMARK_MISSING
@@ -65,7 +87,7 @@ _LACKING = frozenset({RejectionReason.METRIC_MISSING, RejectionReason.BENCHMARK_
 def _absent(
     inputs: Inputs, counts: Mapping[str, int], metrics: Mapping[str, MetricSpec]
 ) -> tuple[str, MetricSpec] | None:
-    """A metric that the policy reads, that trials would need as their only gap, and that no run holds."""
+    """A metric besides the objective that the policy reads and that no run holds."""
     if counts["keyed"] == 0:
         return None
     pool = inputs.pool
@@ -78,7 +100,7 @@ def _absent(
     reached = counts["artifact"] > 0
     for alias in inputs.plan.policy.policy.reads:
         spec = metrics.get(alias)
-        if spec is None or (spec.source is MetricFrom.BENCHMARK and not reached):
+        if spec is None or alias == OBJECTIVE or (spec.source is MetricFrom.BENCHMARK and not reached):
             continue
         runs = sources[spec.source]
         if (runs or spec.source is MetricFrom.BENCHMARK) and not any(
