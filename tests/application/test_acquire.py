@@ -1,4 +1,4 @@
-"""Acquiring an artifact: verified files, or every attempt and a destination as it was."""
+"""Acquiring an artifact: verified files, or every try and a destination as it was."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from studbook.adapters.memory.clock import ManualClock
 from studbook.adapters.memory.ids import CountingIds
 from studbook.application.acquire import AcquireArtifact
 from studbook.application.store_artifact import ArtifactBuilder
-from studbook.domain.acquisition import Attempt, Source, Trust
+from studbook.domain.acquisition import Source, Trust, Try
 from studbook.domain.errors import (
     AcquisitionFailed,
     ArtifactNameInvalid,
@@ -97,16 +97,16 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
-def attempts(error: AcquisitionFailed) -> list[tuple[str, str, str | None]]:
-    found = error.details["attempts"]
+def tries(error: AcquisitionFailed) -> list[tuple[str, str, str | None]]:
+    found = error.details["tries"]
     assert isinstance(found, tuple)
     assert len(str(error.problem).splitlines()) == 1 + len(found)
     assert error.cure
-    return [brief(attempt) for attempt in found]
+    return [brief(one) for one in found]
 
 
-def brief(attempt: Attempt) -> tuple[str, str, str | None]:
-    return (str(attempt.source), str(attempt.phase), attempt.reason)
+def brief(one: Try) -> tuple[str, str, str | None]:
+    return (str(one.source), str(one.phase), one.reason)
 
 
 def test_the_files_arrive_verified_with_a_receipt(world: World, tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_the_files_arrive_verified_with_a_receipt(world: World, tmp_path: Path) 
         manifest.total_size,
         0,
     )
-    assert [brief(a) for a in receipt.attempts] == [
+    assert [brief(one) for one in receipt.tries] == [
         ("destination", "probe", "NOT_FOUND"),
         ("store", "publish", None),
     ]
@@ -184,7 +184,7 @@ def test_a_broken_leftover_is_replaced(world: World, tmp_path: Path) -> None:
     (to / "config.json").unlink()
     got = world.acquire(SUBJECT, "checkpoint", to=to)
     assert read_tree(to) == CHECKPOINT
-    assert [brief(a) for a in got.receipt.attempts] == [
+    assert [brief(one) for one in got.receipt.tries] == [
         ("destination", "verify", "DIGEST_MISMATCH"),
         ("store", "publish", None),
     ]
@@ -235,8 +235,8 @@ def test_damaged_bytes_are_told_and_a_repaired_store_serves(
         stored["checkpoint/model.bin"] = damaged
     with pytest.raises(AcquisitionFailed) as caught:
         world.acquire(SUBJECT, "checkpoint", to=tmp_path / "out" / "model")
-    tries = 1 if damaged is None else 2
-    assert attempts(caught.value)[1:] == [("store", "fetch", why)] * tries
+    times = 1 if damaged is None else 2
+    assert tries(caught.value)[1:] == [("store", "fetch", why)] * times
     assert [path.name for path in (tmp_path / "out").iterdir()] == [".studbook-acquired"]
     stored["checkpoint/model.bin"] = whole
     assert read_tree(world.acquire(SUBJECT, "checkpoint", to=tmp_path / "out" / "model").path) == CHECKPOINT
@@ -257,7 +257,7 @@ def test_a_transfer_that_failed_once_is_tried_again(world: World) -> None:
     world.log("checkpoint", CHECKPOINT)
     world.store.failing_fetches = [IntegrityError("cut short", cure="again", reason="SIZE_MISMATCH")]
     got = world.acquire(SUBJECT, "checkpoint")
-    assert [a.reason for a in got.receipt.attempts] == ["NOT_FOUND", "SIZE_MISMATCH", None]
+    assert [one.reason for one in got.receipt.tries] == ["NOT_FOUND", "SIZE_MISMATCH", None]
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ def test_every_failure_has_its_reason(world: World, failure: Exception, why: str
     world.store.failing_fetches = [failure]
     with pytest.raises(AcquisitionFailed) as caught:
         world.acquire(SUBJECT, "checkpoint")
-    assert attempts(caught.value)[-1] == ("store", "fetch", why)
+    assert tries(caught.value)[-1] == ("store", "fetch", why)
 
 
 def test_a_full_disk_ends_the_plan(tmp_path: Path) -> None:
@@ -292,7 +292,7 @@ def test_files_that_are_not_of_their_kind_are_not_delivered(world: World, tmp_pa
     world.store.runs["run-1"][honest.manifest_path] = forged.to_bytes()
     with pytest.raises(AcquisitionFailed) as caught:
         world.acquire(SUBJECT, "checkpoint", to=tmp_path / "model")
-    assert attempts(caught.value)[-1] == ("store", "verify", "INVALID(EMPTY)")
+    assert tries(caught.value)[-1] == ("store", "verify", "INVALID(EMPTY)")
     assert not (tmp_path / "model").exists()
 
 
@@ -300,19 +300,19 @@ def test_a_manifest_of_another_run_is_not_accepted(world: World) -> None:
     world.log("checkpoint", CHECKPOINT)
     with pytest.raises(AcquisitionFailed) as caught:
         world.acquire(replace(SUBJECT, ref=RunKey.of({"run": 2})), "checkpoint")
-    assert attempts(caught.value) == [("store", "identity", "IDENTITY_MISMATCH")]
+    assert tries(caught.value) == [("store", "identity", "IDENTITY_MISMATCH")]
 
 
 def test_which_artifact_is_meant(world: World) -> None:
     with pytest.raises(AcquisitionFailed) as caught:
         world.acquire(SUBJECT, "checkpoint")
-    assert attempts(caught.value) == [("store", "identity", "NOT_FOUND")]
+    assert tries(caught.value) == [("store", "identity", "NOT_FOUND")]
     world.log("best", {"a.pt": b"1"})
     assert world.acquire(SUBJECT, "checkpoint").manifest.name == "best"
     world.log("last", {"a.pt": b"2"})
     with pytest.raises(AcquisitionFailed) as caught:
         world.acquire(SUBJECT, "checkpoint")
-    assert attempts(caught.value) == [("store", "identity", "IDENTITY_AMBIGUOUS")]
+    assert tries(caught.value) == [("store", "identity", "IDENTITY_AMBIGUOUS")]
     assert "best, last" in str(caught.value)
     assert world.acquire(SUBJECT, "checkpoint", name="last").manifest.name == "last"
     world.log("checkpoint", {"a.pt": b"3"})
@@ -348,17 +348,17 @@ def test_a_delivered_destination_serves_while_the_store_is_down(world: World, tm
     world.store.down = TrackingUnavailable("down", cure="wait")
     got = world.acquire(SUBJECT, "checkpoint", to=to)
     assert (got.path, got.receipt.trust) == (to, Trust.SELF_VERIFIED)
-    assert [brief(a) for a in got.receipt.attempts] == [
+    assert [brief(one) for one in got.receipt.tries] == [
         ("store", "probe", "UNAVAILABLE"),
         ("destination", "verify", None),
     ]
     for subject, kind in ((SUBJECT, "model"), (replace(SUBJECT, ref=RunKey.of({"run": 2})), "checkpoint")):
         with pytest.raises(AcquisitionFailed) as caught:
             world.acquire(subject, kind, to=to)
-        assert attempts(caught.value)[-1] == ("destination", "identity", "IDENTITY_MISMATCH")
+        assert tries(caught.value)[-1] == ("destination", "identity", "IDENTITY_MISMATCH")
     with pytest.raises(AcquisitionFailed) as caught:
         world.acquire(SUBJECT, "checkpoint", to=tmp_path / "elsewhere")
-    assert attempts(caught.value)[-1] == ("destination", "identity", "IDENTITY_MISSING")
+    assert tries(caught.value)[-1] == ("destination", "identity", "IDENTITY_MISSING")
 
 
 def test_single_files_keep_their_kind_at_any_place(world: World, tmp_path: Path) -> None:
@@ -376,9 +376,9 @@ def test_single_files_keep_their_kind_at_any_place(world: World, tmp_path: Path)
         assert world.acquire(SUBJECT, "checkpoint", to=to).receipt.source is Source.DESTINATION
 
 
-def test_a_destination_that_cannot_be_written_is_an_attempt(world: World, tmp_path: Path) -> None:
+def test_a_destination_that_cannot_be_written_is_a_try(world: World, tmp_path: Path) -> None:
     world.log("checkpoint", CHECKPOINT)
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(AcquisitionFailed) as caught:
         world.acquire(SUBJECT, "checkpoint", to=tmp_path / "file" / "model")
-    assert attempts(caught.value)[-1][0] == "destination"
+    assert tries(caught.value)[-1][0] == "destination"

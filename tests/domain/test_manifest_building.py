@@ -47,7 +47,7 @@ def test_the_golden_example() -> None:
     assert built.content_digest == "sha256:fc084c1abb95ceb335f980e6f88cfaeaca3b1de7ab873a07ff11bd1140d39a29"
     assert [file.path for file in built.files] == ["config.json", "model.bin"]
     assert (built.file_count, built.total_size, built.excluded) == (2, 1045, ("a", "z"))
-    assert (built.attempt, built.origin, built.layout) == (1, "run", "tree")
+    assert (built.revision, built.origin, built.layout) == (1, "run", "tree")
 
 
 def test_files_are_sorted_by_their_utf8_bytes() -> None:

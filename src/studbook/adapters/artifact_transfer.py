@@ -72,7 +72,7 @@ def put_record(files: RunFiles, path: str, content: bytes) -> None:
 
 
 def newest_manifests(files: RunFiles) -> tuple[ArtifactManifest, ...]:
-    """The newest attempt of every artifact. Raises IntegrityError for a damaged manifest."""
+    """The newest revision of every artifact. Raises IntegrityError for a damaged manifest."""
     manifests = []
     for path in files.sizes():
         if is_manifest_path(path):

@@ -34,7 +34,7 @@ from ..domain.tag_types import TIME
 from ..ports.artifact_store import ArtifactStore
 from ..ports.clock import Clock
 from ..ports.delivery_folder import DeliveryFolder, Occupancy
-from .attempt_log import AttemptLog
+from .try_log import TryLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class _Request:
     target: str
     mapping_basis: str | None
     started_ns: int
-    log: AttemptLog
+    log: TryLog
 
     @property
     def wanted(self) -> str:
@@ -70,7 +70,7 @@ class _Served:
 
 
 class AcquireArtifact:
-    """Asks the destination first, then the run's store; what a source fails at becomes an attempt."""
+    """Asks the destination first, then the run's store; every source that is asked is a try."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class AcquireArtifact:
     ) -> Acquired:
         """The subject's artifact at `to`, by default `<home>/models/<kind>-<16 hex of the content digest>`.
 
-        Raises AcquisitionFailed with every attempt, DestinationOccupied for files that are not ours,
+        Raises AcquisitionFailed with every try, DestinationOccupied for files that are not ours,
         AcquireBusy, NoSpace. The destination is then as it was.
         """
         request = _Request(
@@ -113,7 +113,7 @@ class AcquireArtifact:
             target=target or subject.ref,
             mapping_basis=mapping_basis,
             started_ns=self._clock.now_ns(),
-            log=AttemptLog(self._clock),
+            log=TryLog(self._clock),
         )
         _check_subject(request)
         manifest = self._find_manifest(request)
@@ -269,7 +269,7 @@ class AcquireArtifact:
             content_digest=manifest.content_digest,
             trust=served.trust,
             source=served.source,
-            attempts=request.log.attempts,
+            tries=request.log.tries,
             bytes_transferred=manifest.total_size if fetched else 0,
             bytes_reused=0 if fetched else manifest.total_size,
             materialised="copy" if fetched else "none",
@@ -312,5 +312,5 @@ def _check_subject(request: _Request) -> None:
         raise AcquisitionFailed(
             f"run {subject.name} is {state}: only the files of FINISHED, active runs are handed over",
             cure="acquire from a finished run, or restore this one",
-            attempts=(),
+            tries=(),
         )

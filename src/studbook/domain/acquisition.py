@@ -32,7 +32,7 @@ class Source(StrEnum):
 
 
 class Phase(StrEnum):
-    """How far an attempt came."""
+    """How far a try came."""
 
     PROBE = "probe"
     IDENTITY = "identity"
@@ -42,7 +42,7 @@ class Phase(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How an attempt ended."""
+    """How a try ended."""
 
     OK = "OK"
     MISS = "MISS"
@@ -50,7 +50,7 @@ class Outcome(StrEnum):
     FAILED = "FAILED"
 
 
-class Attempt(Value):
+class Try(Value):
     """One source asked during an acquisition.
 
     `reason` is an upper-case word, as `DIGEST_MISMATCH` or `INVALID(EMPTY)`; `location` is a run or a path.
@@ -83,7 +83,7 @@ class Receipt(Value):
     content_digest: str
     trust: Trust
     source: Source
-    attempts: tuple[Attempt, ...]
+    tries: tuple[Try, ...]
     bytes_transferred: int = Field(ge=0)
     bytes_reused: int = Field(ge=0)
     materialised: Literal["copy", "none"]

@@ -21,7 +21,7 @@ MAX_DEPTH = 32
 
 _FORBIDDEN = frozenset('\\:*?"<>|')
 _DEVICE = re.compile(r"(CON|PRN|AUX|NUL|COM[1-9]|LPT[1-9])(\..*)?", re.IGNORECASE | re.DOTALL)
-_ATTEMPT_SUFFIX = re.compile(r"\.a\d{3,}$")
+_REVISION_SUFFIX = re.compile(r"\.a\d{3,}$")
 
 
 def check_path(path: str) -> None:
@@ -68,8 +68,8 @@ def check_artifact_name(name: str) -> None:
     first = name.split("/", 1)[0]
     if _folded(first) == RESERVED_PREFIX:
         raise _invalid(name, first, "is reserved")
-    if _ATTEMPT_SUFFIX.search(name):
-        raise _invalid(name, name.rsplit("/", 1)[-1], "ends like a repeated artifact's name")
+    if _REVISION_SUFFIX.search(name):
+        raise _invalid(name, name.rsplit("/", 1)[-1], "ends like an artifact's revision")
 
 
 def _problem(component: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Where an artifact's files go in a run: under its name, or under its next attempt."""
+"""Where an artifact's files go in a run: under its name, or under its next revision."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def place(
     *,
     overwrites: bool,
 ) -> Placement:
-    """Which attempt an artifact takes.
+    """Which revision an artifact takes.
 
     `stored` are all manifests of the run, `listed` all its paths. The same content under the name, in any
-    attempt: held. Files without a manifest are what a crash left: an overwriting backend writes over them, a
-    write-once one takes the next attempt. Files of another artifact are never written over. Raises
+    revision: held. Files without a manifest are what a crash left: an overwriting backend writes over them, a
+    write-once one takes the next revision. Files of another artifact are never written over. Raises
     ArtifactNameInvalid when a file lies where the name needs a folder.
     """
     stored = tuple(stored)
@@ -58,22 +58,22 @@ def place(
                 component=folder,
             )
     taken = {stored_path(manifest, file) for manifest in stored for file in manifest.files}
-    attempt = 1
-    while not _fits(_as_attempt(wanted, attempt), taken, listed, overwrites=overwrites):
-        attempt += 1
-    return Placement(_as_attempt(wanted, attempt), held=False)
+    revision = 1
+    while not _fits(_as_revision(wanted, revision), taken, listed, overwrites=overwrites):
+        revision += 1
+    return Placement(_as_revision(wanted, revision), held=False)
 
 
 def newest(stored: Iterable[ArtifactManifest]) -> tuple[ArtifactManifest, ...]:
-    """The highest attempt of every name, sorted by name."""
+    """The highest revision of every name, sorted by name."""
     by_name: dict[str, ArtifactManifest] = {}
-    for manifest in sorted(stored, key=lambda m: m.attempt):
+    for manifest in sorted(stored, key=lambda m: m.revision):
         by_name[manifest.name] = manifest
     return tuple(by_name[name] for name in sorted(by_name))
 
 
-def _as_attempt(manifest: ArtifactManifest, attempt: int) -> ArtifactManifest:
-    return manifest.model_copy(update={"attempt": attempt})
+def _as_revision(manifest: ArtifactManifest, revision: int) -> ArtifactManifest:
+    return manifest.model_copy(update={"revision": revision})
 
 
 def _fits(

@@ -310,7 +310,7 @@ class SourceChanged(ArtifactError):
 
 
 class AcquisitionFailed(ArtifactError):
-    """No source could serve the artifact; carries every attempt."""
+    """No source could serve the artifact; carries every try."""
 
 
 class DestinationOccupied(ArtifactError):

@@ -47,7 +47,7 @@ class ArtifactManifest(Value):
     name: str
     kind: ArtifactKind
     profile: str | None = None
-    attempt: int = Field(1, ge=1)
+    revision: int = Field(1, ge=1)
     run_key: RunKey | None
     stage: Stage | None
     study_key: StudyKey | None = None
@@ -77,8 +77,8 @@ class ArtifactManifest(Value):
 
     @property
     def stored_name(self) -> str:
-        """The name that its files lie under in the store: from the second attempt on, with a suffix."""
-        return self.name if self.attempt == 1 else f"{self.name}.a{self.attempt:03d}"
+        """The name that its files lie under in the store: from the second revision on, with a suffix."""
+        return self.name if self.revision == 1 else f"{self.name}.a{self.revision:03d}"
 
     @property
     def manifest_path(self) -> str:

@@ -26,7 +26,7 @@ def manifest_of(
     studbook: str,
     excluded: Iterable[str] = (),
 ) -> ArtifactManifest:
-    """The manifest of these files, whatever their order; attempt 1, origin `run`.
+    """The manifest of these files, whatever their order; revision 1, origin `run`.
 
     `created_at` is RFC 3339 in UTC with milliseconds. Raises ArtifactNameInvalid for a name or path that is
     not portable, ArtifactInvalid when there is no file.

@@ -249,7 +249,7 @@ class Studbook:
     ) -> Acquired:
         """The target's files, verified against their manifest, at `to` or in the home.
 
-        Raises AcquisitionFailed with every attempt, DestinationOccupied, RefitMissing.
+        Raises AcquisitionFailed with every try, DestinationOccupied, RefitMissing.
         """
         subject = resolve_subject(target, self.container.catalog())
         return self.container.acquire().acquire(

@@ -25,7 +25,7 @@ class ArtifactStore(Protocol):
 
         `source` is the artifact's root directory, or the file itself when `manifest.is_single_file`.
         Same content under the name already: nothing is sent, and the stored manifest comes back. Other content:
-        stored as the next attempt; an existing manifest is never overwritten. Raises IntegrityError when a
+        stored as the next revision; an existing manifest is never overwritten. Raises IntegrityError when a
         source file is not what the manifest says.
         """
         ...
@@ -43,7 +43,7 @@ class ArtifactStore(Protocol):
         ...
 
     def manifests(self, run_id: str) -> tuple[ArtifactManifest, ...]:
-        """The newest attempt of every artifact of the run that has a manifest, sorted by name."""
+        """The newest revision of every artifact of the run that has a manifest, sorted by name."""
         ...
 
     def fetch(self, run_id: str, manifest: ArtifactManifest, destination: Path) -> None:

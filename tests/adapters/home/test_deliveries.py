@@ -38,7 +38,7 @@ def receipt(manifest: ArtifactManifest, place: Path) -> Receipt:
         content_digest=manifest.content_digest,
         trust=Trust.VERIFIED,
         source=Source.STORE,
-        attempts=(),
+        tries=(),
         bytes_transferred=manifest.total_size,
         bytes_reused=0,
         materialised="copy",

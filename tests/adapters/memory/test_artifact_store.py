@@ -40,13 +40,13 @@ class TestWriteOnceMemoryArtifactStore(TestMemoryArtifactStore):
         return MemoryArtifactStore(Capabilities(overwrites_artifacts=False))
 
     def test_the_manifest_comes_last(self, store: ArtifactStore, make_run: MakeRun, tmp_path: Path) -> None:
-        """What a broken upload left keeps its name; the repetition takes the next attempt."""
+        """What a broken upload left keeps its name; the repetition takes the next revision."""
         assert isinstance(store, MemoryArtifactStore)
         run_id = make_run()
         store.runs[run_id] = {"checkpoint/a": b"left over"}
         stored = store.put(
             run_id, write_tree(tmp_path, {"a": b"a"}), make_manifest("checkpoint", {"a": b"a"})
         )
-        assert stored.attempt == 2
+        assert stored.revision == 2
         assert store.read(run_id, "checkpoint/a") == b"left over"
         assert store.manifests(run_id) == (stored,)

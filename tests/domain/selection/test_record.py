@@ -13,12 +13,13 @@ from studbook.domain.errors import ReplayMismatch, SelectionRecordCorrupt
 from studbook.domain.run import RunStatus
 from studbook.domain.run_view import RunView
 from studbook.domain.selection.config import SelectionConfig
-from studbook.domain.selection.explain import Outcome, explain_winner, why_not
+from studbook.domain.selection.explain import explain_winner
 from studbook.domain.selection.inputs import Inputs, set_digest, sha256
 from studbook.domain.selection.rejection import RejectionReason
 from studbook.domain.selection.replay import ReplayVerdict, replay
 from studbook.domain.selection.select import select
 from studbook.domain.selection.staleness import StaleReason, drift, stale_reasons
+from studbook.domain.selection.why_not import Outcome, why_not
 
 STEPS = [
     {"step": "constraints", "limits": [{"metric": "latency", "max": 40}]},
@@ -154,13 +155,13 @@ def test_why_not_names_the_reason_and_the_scope_key(runs: list[RunView], make: A
 def test_the_winner_is_explained_in_plain_lines(runs: list[RunView], choose: Any) -> None:
     lines = explain_winner(choose(runs, STEPS))
     text = "\n".join(lines)
-    assert lines[0].startswith("trial-B of family forest wins by policy tested among 4 candidates")
+    assert lines[0].startswith("forest trial-B wins by policy tested among 4 candidates")
     assert "refit refit-B (mapped by LINK)" in lines[1]
     assert "objective 0.88: utility 0.6667 x weight 0.6 = 0.4000" in text
-    assert "ahead of trial-A with 0.600000" in text
+    assert "ahead of forest trial-A with 0.6000" in text
     assert "Dropped by 0:constraints: trial-slow: latency 80 > 40." in text
-    assert "weight of objective down to 0.214285714286 (then trial-C) and up to 0.710526315789" in text
-    assert "IRRELEVANT_ALTERNATIVE (trial-C)" in text
+    assert "weight of objective above 0.2143 (else forest trial-C) and below 0.7105" in text
+    assert "IRRELEVANT_ALTERNATIVE (forest trial-C)" in text
 
 
 @pytest.mark.parametrize("preset", ["best_metric", "threshold_fastest", "pareto_ideal"])

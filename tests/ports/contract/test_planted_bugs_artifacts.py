@@ -49,7 +49,7 @@ class TrustsTheSource(MemoryArtifactStore):
         return manifest
 
 
-class OverwritesAttempts(MemoryArtifactStore):
+class OverwritesRevisions(MemoryArtifactStore):
     def put(self, run_id: str, source: Path, manifest: ArtifactManifest) -> ArtifactManifest:
         if source.exists():
             self.runs.setdefault(run_id, {}).pop(manifest.manifest_path, None)
@@ -57,11 +57,11 @@ class OverwritesAttempts(MemoryArtifactStore):
 
 
 class AlwaysSendsAgain(MemoryArtifactStore):
-    """Takes a new attempt for content that it holds already."""
+    """Takes a new revision for content that it holds already."""
 
     def put(self, run_id: str, source: Path, manifest: ArtifactManifest) -> ArtifactManifest:
-        attempts = sum(path.startswith("studbook/manifests/") for path in self.runs.get(run_id, {}))
-        again = manifest.model_copy(update={"attempt": attempts + 1})
+        revisions = sum(path.startswith("studbook/manifests/") for path in self.runs.get(run_id, {}))
+        again = manifest.model_copy(update={"revision": revisions + 1})
         for file in again.files:
             local = source if source.is_file() else source / file.path
             self.files(run_id).send(local, stored_path(again, file))
@@ -111,7 +111,7 @@ class Unsorted(MemoryArtifactStore):
         return super().manifests(run_id)[::-1]
 
 
-class AllAttempts(MemoryArtifactStore):
+class AllRevisions(MemoryArtifactStore):
     def manifests(self, run_id: str) -> tuple[ArtifactManifest, ...]:
         files = self.files(run_id)
         return tuple(
@@ -172,14 +172,14 @@ def test_a_sound_store_breaks_nothing(folders: Iterator[Path]) -> None:
     [
         (ManifestFirst, "test_the_manifest_comes_last"),
         (TrustsTheSource, "test_a_source_that_is_not_what_its_manifest_says_is_refused"),
-        (OverwritesAttempts, "test_other_content_is_the_next_attempt_and_the_first_stays"),
+        (OverwritesRevisions, "test_other_content_is_the_next_revision_and_the_first_stays"),
         (AlwaysSendsAgain, "test_the_same_content_twice_is_sent_once"),
         (NoVerification, "test_damaged_bytes_never_arrive"),
         (ChecksSizesOnly, "test_damaged_bytes_never_arrive"),
         (WritesInPlace, "test_a_lost_file_is_told_and_nothing_arrives"),
         (ForgetsEmptyFiles, "test_names_are_exact_and_the_listing_is_sorted_and_complete"),
         (Unsorted, "test_manifests_are_sorted_by_name"),
-        (AllAttempts, "test_other_content_is_the_next_attempt_and_the_first_stays"),
+        (AllRevisions, "test_other_content_is_the_next_revision_and_the_first_stays"),
         (RewritesRecords, "test_records_are_written_once"),
         (OneRun, "test_runs_do_not_see_each_others_files"),
         (EmptyForAbsent, "test_reading_what_is_not_there"),

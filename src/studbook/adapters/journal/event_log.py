@@ -41,8 +41,8 @@ class Fsync(StrEnum):
 class JournalEventLog:
     """An EventLog under `<home>/journal/`. `target` is the tracking target's display text, without secrets.
 
-    The segment is made at the first append. A forked child goes on as another writer. A segment that did not
-    take an append whole is given up for a new one.
+    It reads what was recorded for the same target, whoever wrote it. The segment is made at the first append. A
+    forked child goes on as another writer. A segment that did not take an append whole is given up for a new one.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class JournalEventLog:
         self._project = project
         self._fsync = fsync
         self._closed = False
-        self._reader = JournalReader(home, alive=alive)
+        self._reader = JournalReader(home, alive=alive, target=target)
         self._begin()
         _at_forks().add(self)
 

@@ -29,10 +29,13 @@ def nobody_lives(_writer: str) -> bool:
 
 class JournalReader:
     """Reads a home's journal. A corrupt line of a writer that `alive` vouches for is waited for, because a
-    network file system can show a hole before the bytes.
+    network file system can show a hole before the bytes. With `target`, only what was recorded for that target.
     """
 
-    def __init__(self, home: Path, *, alive: Callable[[str], bool] = nobody_lives) -> None:
+    def __init__(
+        self, home: Path, *, alive: Callable[[str], bool] = nobody_lives, target: str | None = None
+    ) -> None:
+        self._target = target
         self._home = home
         self._folder = home / "journal"
         self._alive = alive
@@ -80,8 +83,21 @@ class JournalReader:
             raise cannot_open(error, self._folder) from error
 
     def _events(self, files: list[SegmentFile], after: dict[str, int]) -> Iterator[Envelope]:
-        for writer, segments in groupby(files, key=lambda file: file.writer):
-            yield from self._of_writer(writer, list(segments), after.get(writer, 0))
+        for writer, found in groupby(files, key=lambda file: file.writer):
+            segments = list(found)
+            if self._is_wanted(segments):
+                yield from self._of_writer(writer, segments, after.get(writer, 0))
+
+    def _is_wanted(self, segments: list[SegmentFile]) -> bool:
+        """A writer records for one target; one whose heads are all unreadable is read, so that it is reported."""
+        if self._target is None:
+            return True
+        for file in segments:
+            with contextlib.suppress(UnknownFormat, OSError):
+                head = self._head(file)
+                if head is not None:
+                    return head[0].target == self._target
+        return True
 
     def _of_writer(self, writer: str, segments: list[SegmentFile], after: int) -> Iterator[Envelope]:
         self._held.pop(writer, None)

@@ -173,7 +173,7 @@ class ArtifactStoreContract(ABC):
         assert again == first
         assert store.list_files(run_id) == before
 
-    def test_other_content_is_the_next_attempt_and_the_first_stays(
+    def test_other_content_is_the_next_revision_and_the_first_stays(
         self, store: ArtifactStore, make_run: MakeRun, tmp_path: Path
     ) -> None:
         run_id, first = _put(store, make_run(), tmp_path / "one", "checkpoint", TREE)
@@ -181,14 +181,14 @@ class ArtifactStoreContract(ABC):
         other = {"model.bin": b"other"}
         _, second = _put(store, run_id, tmp_path / "two", "checkpoint", other)
         _, third = _put(store, run_id, tmp_path / "three", "checkpoint", {"model.bin": b"third"})
-        assert [first.attempt, second.attempt, third.attempt] == [1, 2, 3]
+        assert [first.revision, second.revision, third.revision] == [1, 2, 3]
         assert store.read(run_id, "checkpoint.a002/model.bin") == b"other"
         assert store.manifests(run_id) == (third,)
         assert store.read(run_id, first.manifest_path) == manifest_bytes
         store.fetch(run_id, first, tmp_path / "fetched")
         assert read_tree(tmp_path / "fetched") == TREE
 
-    def test_a_single_files_next_attempt(
+    def test_a_single_files_next_revision(
         self, store: ArtifactStore, make_run: MakeRun, tmp_path: Path
     ) -> None:
         run_id = make_run()
@@ -200,7 +200,7 @@ class ArtifactStoreContract(ABC):
         assert (tmp_path / "fetched").read_bytes() == b"two"
         assert store.read(run_id, "notes.txt") == b"one"
 
-    def test_a_repeated_delivery_of_an_older_attempt_changes_nothing(
+    def test_a_repeated_delivery_of_an_older_revision_changes_nothing(
         self, store: ArtifactStore, make_run: MakeRun, tmp_path: Path
     ) -> None:
         run_id, first = _put(store, make_run(), tmp_path / "one", "checkpoint", TREE)

@@ -1,10 +1,10 @@
-"""The attempts of one acquisition: every source that was asked, and what came of it."""
+"""The tries of one acquisition: every source that was asked, and what came of it."""
 
 from __future__ import annotations
 
 import errno
 
-from ..domain.acquisition import Attempt, Outcome, Phase, Source
+from ..domain.acquisition import Outcome, Phase, Source, Try
 from ..domain.errors import (
     AcquisitionFailed,
     ArtifactInvalid,
@@ -18,21 +18,21 @@ from ..domain.errors import (
 from ..ports.clock import Clock
 
 
-class AttemptLog:
-    """Collects attempts; `begin` starts one, `phase` says how far it is, `end` writes it down."""
+class TryLog:
+    """Collects tries; `begin` starts one, `phase` says how far it is, `end` writes it down."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._begun_ns = clock.monotonic_ns()
         self._source = Source.STORE
         self._location = ""
-        self._attempts: list[Attempt] = []
+        self._tries: list[Try] = []
         self.phase = Phase.PROBE
 
     @property
-    def attempts(self) -> tuple[Attempt, ...]:
-        """All attempts so far, in order."""
-        return tuple(self._attempts)
+    def tries(self) -> tuple[Try, ...]:
+        """All tries so far, in order."""
+        return tuple(self._tries)
 
     def begin(self, source: Source, location: str) -> None:
         """A source is being asked."""
@@ -43,7 +43,7 @@ class AttemptLog:
 
     def end(self, outcome: Outcome, reason: str | None = None, detail: str = "", size: int = 0) -> None:
         """What came of asking; `size` is in bytes."""
-        attempt = Attempt(
+        ended = Try(
             source=self._source,
             location=self._location,
             phase=self.phase,
@@ -53,7 +53,7 @@ class AttemptLog:
             bytes=size,
             seconds=max(0, self._clock.monotonic_ns() - self._begun_ns) / 1e9,
         )
-        self._attempts.append(attempt)
+        self._tries.append(ended)
 
     def fail(self, error: StudbookError | OSError) -> None:
         """The source failed with this error."""
@@ -61,11 +61,11 @@ class AttemptLog:
         self.end(Outcome.FAILED, _reason(error), detail)
 
     def failure(self, wanted: str) -> AcquisitionFailed:
-        """The error that tells all attempts, one a line."""
-        lines = "".join(f"\n  {attempt.line()}" for attempt in self._attempts)
-        reasons = {(attempt.reason or "").partition("(")[0] for attempt in self._attempts}
-        cure = next((text for reason, text in _CURES if reason in reasons), "look at the attempts")
-        return AcquisitionFailed(f"{wanted} could not be acquired{lines}", cure=cure, attempts=self.attempts)
+        """The error that tells all tries, one a line."""
+        lines = "".join(f"\n  {one.line()}" for one in self._tries)
+        reasons = {(one.reason or "").partition("(")[0] for one in self._tries}
+        cure = next((text for reason, text in _CURES if reason in reasons), "look at the tries")
+        return AcquisitionFailed(f"{wanted} could not be acquired{lines}", cure=cure, tries=self.tries)
 
 
 def _reason(error: StudbookError | OSError) -> str:
