@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -134,20 +137,31 @@ def _page(done: Demo, document: dict[str, object]) -> RenderableType:
         Text("Lineage", style="bold"),
         *(Text(f"  {line}") for line in render(done.lineage)),
         Text(""),
-        Text("Next", style="bold"),
+        Text(f"Next, in {Path.cwd()}", style="bold"),
         *(Text(f"  {line}") for line in _next_commands(done, document)),
         Text(f"\n{done.seconds:.1f} s", style="dim"),
     )
 
 
 def _next_commands(done: Demo, document: dict[str, object]) -> list[str]:
+    studbook, mlflow = _program("studbook"), _program("mlflow")
     uri = str(document["tracking_uri"])
     if uri.startswith("memory:"):
-        return ["studbook demo          # the same, kept in ./mlflow.db"]
+        return [f"{studbook} demo          # the same, kept in ./mlflow.db"]
+    final = done.final.ref[:16]
     return [
-        "studbook runs --stage hpo_trial --status FAILED",
-        "studbook select --policy best_metric",
-        f"studbook lineage {done.final.ref[:16]}",
-        f"studbook acquire {done.final.ref[:16]} --kind model --to final-model",
-        f"mlflow ui --backend-store-uri {uri}",
+        f"{studbook} runs --stage hpo_trial --status FAILED",
+        f"{studbook} select --policy best_metric",
+        f"{studbook} lineage {final}",
+        f"{studbook} acquire {final} --kind model --to final-model",
+        f"{mlflow} ui --backend-store-uri {uri}",
     ]
+
+
+def _program(name: str) -> str:
+    """How to call a program from here: by its name, or beside this Python when it is not on the path."""
+    if shutil.which(name) is not None:
+        return name
+    beside = Path(sys.executable).with_name(name)
+    relative = os.path.relpath(beside)
+    return relative if len(relative) < len(str(beside)) else str(beside)

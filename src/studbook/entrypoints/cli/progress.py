@@ -61,6 +61,8 @@ class ProgressView:
 
     def _sweep(self, progress: SweepProgress) -> None:
         if self._bars is None:
+            if progress.trials_total is not None and progress.trials_done >= progress.trials_total:
+                sys.stderr.write(f"  {progress.trials_done} trials, {_note(progress)}\n")
             return
         task = self._tasks.get(progress.study_name)
         if task is None:

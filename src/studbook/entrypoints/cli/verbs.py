@@ -36,6 +36,7 @@ VERBS: dict[str, Verb] = {
     "acquire": Verb("acquire", "acquire", "A run's files, verified."),
     "lineage": Verb("lineage", "lineage", "Where a model came from."),
     "config show": Verb("config_show", "show", "Every setting that is in force."),
+    "config schema": Verb("config_schema", "schema", "What may stand in a settings file, for editors."),
 }
 """By what is typed. Of several words, the first name a group."""
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 OBJECTIVE = maximize("macro_f1")
 FOLDS = 3
-_PRUNER = Pruning(algorithm="median", options={"n_startup_trials": 3})
+_PRUNER = Pruning(algorithm="median", options={"n_startup_trials": 5})
 
 
 @dataclass(frozen=True, slots=True)
