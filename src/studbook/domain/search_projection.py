@@ -123,7 +123,9 @@ def fold_started(event: FoldStarted, run: RunWrites) -> Writes:
 def fold_scored(event: FoldScored, run: RunWrites) -> Writes:
     """The objectives on the trial, by fold; everything on the fold's own run, when it has one."""
     on_trial = run.record(
-        metrics={f"{name}_fold_{event.index}": value for name, value in event.objectives.items()}
+        metrics={f"{name}_fold_{event.index}": value for name, value in event.objectives.items()},
+        # Without a run of its own the fold logged on the trial, by the same names.
+        step=event.last_step if event.fold_run is None else 0,
     )
     if event.fold_run is None:
         return on_trial

@@ -24,11 +24,15 @@ _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z")
 
 @dataclass(frozen=True, slots=True)
 class TagType:
-    """A tag's type. `write` and `parse` are inverse; both raise ValueError for what is not of the type."""
+    """A tag's type. `write` and `parse` are inverse; both raise ValueError for what is not of the type.
+
+    `words` are all texts of an enumeration, else empty.
+    """
 
     name: str
     write: Callable[[object], str]
     parse: Callable[[str], object]
+    words: tuple[str, ...] = ()
 
 
 def key_of(kind: type[Key]) -> TagType:
@@ -49,7 +53,7 @@ def enum_of(members: type[StrEnum]) -> TagType:
     def parse(text: str) -> StrEnum:
         return members(text)
 
-    return TagType("enum", lambda value: parse(_text(value)).value, parse)
+    return TagType("enum", lambda value: parse(_text(value)).value, parse, tuple(members))
 
 
 def one_of(*words: str) -> TagType:
@@ -60,7 +64,7 @@ def one_of(*words: str) -> TagType:
             raise ValueError(f"not one of {', '.join(words)}")
         return text
 
-    return TagType("enum", lambda value: parse(_text(value)), parse)
+    return TagType("enum", lambda value: parse(_text(value)), parse, words)
 
 
 def _text(value: object) -> str:

@@ -31,4 +31,5 @@ def trial_spread(study: StudyDefinition, folds: Sequence[Metrics]) -> Metrics:
         if summary.std is not None and summary.se is not None:
             spread |= {f"{objective.metric}_std": summary.std, f"{objective.metric}_se": summary.se}
     shared = set.intersection(*(set(fold) for fold in folds)) - names
-    return spread | {name: mean([fold[name] for fold in folds]) for name in sorted(shared)}
+    # What is computed wins over a metric that the training happens to name like it.
+    return {name: mean([fold[name] for fold in folds]) for name in sorted(shared)} | spread

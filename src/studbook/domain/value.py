@@ -15,3 +15,9 @@ class Value(BaseModel):
         ser_json_inf_nan="strings",
         hide_input_in_errors=True,
     )
+
+
+class Described(Value):
+    """A value whose fields are described by the text below them: references and schemas are made of it."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)

@@ -11,9 +11,11 @@ import pytest
 from studbook.domain.errors import MixedObjectives, NoCandidate, PolicyInputMissing, PolicyInvalid
 from studbook.domain.run import RunStatus
 from studbook.domain.run_view import ArtifactState, KeySchema, RunView
+from studbook.domain.selection.config import SelectionConfig
 from studbook.domain.selection.rejection import RejectionReason as R
 from studbook.domain.selection.replay import replay
 from studbook.domain.selection.scope import legacy_experiments
+from studbook.domain.selection.select import select
 from studbook.domain.selection.warning import WarningCode
 from studbook.domain.stage import Stage
 from studbook.domain.stored_run import Lifecycle
@@ -242,3 +244,10 @@ def test_legacy_experiments_of_a_project_are_found_and_ambiguous_ones_skipped() 
 def test_trials_without_a_finite_objective_leave_no_candidate(make: Any, choose: Any) -> None:
     with pytest.raises(NoCandidate, match="METRIC_NOT_FINITE 2"):
         choose([*make.candidate("a", math.nan), *make.candidate("b", math.inf)], "best_metric")
+
+
+def test_an_objective_that_no_study_has_names_those_that_they_have(make: Any) -> None:
+    runs = [make.trial("A", 0.9), make.trial("B", 0.8)]
+    with pytest.raises(PolicyInputMissing, match="no study in scope has the objective 'nope'") as caught:
+        select(runs, SelectionConfig.parse({"objective": {"metric": "nope"}}))
+    assert caught.value.details["known"] == ["f1"]

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from ..value import Value
+from ..value import Described
 from .config_problem import policy_invalid
 from .metric import OBJECTIVE, MetricSpec
 from .plan import PolicyPlan, SelectionPlan
@@ -28,24 +28,37 @@ from .sections import (
 _LATENCY = {"from": "benchmark", "name": "latency_batch_1_ms", "direction": "minimize"}
 
 
-class SelectionConfig(Value):
+class SelectionConfig(Described):
     """The section `selection:` of the settings. Read it with `parse`, which explains what is wrong."""
 
     scope: ScopeConfig = ScopeConfig()
+    """Which runs may take part."""
     objective: ObjectiveConfig = ObjectiveConfig()
+    """What is optimized."""
     champions: ChampionsConfig = ChampionsConfig()
+    """When a study has a champion."""
     refit: RefitConfig = RefitConfig()
+    """Which refit may stand for a trial."""
     artifact: ArtifactRequirement = ArtifactRequirement.NOT_UNAVAILABLE
+    """What must be known about the files of the run that would be served."""
     candidates: CandidatesConfig = CandidatesConfig()
+    """Who competes."""
     benchmark: BenchmarkRule = BenchmarkRule()
+    """Which benchmarks count."""
     metrics: dict[str, MetricSpec] = Field(
         default_factory=lambda: {"latency": MetricSpec.model_validate(_LATENCY)}
     )
+    """The aliases that policies read, beside `objective`, which always exists, and `latency`, unless described anew."""
     policy: str = "accuracy_latency"
+    """The policy in force: a preset, or a name in `policies`."""
     policies: dict[str, tuple[Step, ...]] = Field(default_factory=dict)
+    """Policies of your own by name: filters, then one ranker."""
     noise_z: float = Field(1.0, ge=0, allow_inf_nan=False)
+    """How many standard errors apart winner and runner-up must be, or a warning says so; 0: no warning."""
     record: RecordConfig = RecordConfig()
+    """How the decision is stored."""
     promotion: PromotionConfig = PromotionConfig()
+    """What a promotion demands."""
 
     @field_validator("metrics", mode="before")
     @classmethod

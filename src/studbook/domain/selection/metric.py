@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from ..run_view import RunView
 from ..study import Direction
-from ..value import Value
+from ..value import Described
 from .order import LARGEST, finite, number
 from .rejection import RejectionReason
 
@@ -41,14 +41,16 @@ class Transform(StrEnum):
         return math.log(value) if self is Transform.LOG else value
 
 
-class Bounds(Value):
+class Bounds(Described):
     """The values that score 0 and 1 on the scale `reference`, in the metric's unit."""
 
     worst: Finite
+    """The value that scores 0."""
     best: Finite
+    """The value that scores 1."""
 
 
-class MetricSpec(Value):
+class MetricSpec(Described):
     """One alias: source, the metric's stored name, direction, and how it is scaled.
 
     `range` is closed; `min_range` is in units of the transformed value.
@@ -57,12 +59,19 @@ class MetricSpec(Value):
     model_config = ConfigDict(populate_by_name=True)
 
     source: MetricFrom = Field(alias="from")
+    """The run that it is read from."""
     name: str = Field(min_length=1)
+    """The metric's name on that run."""
     direction: Direction
+    """Which way is better."""
     range: Range | None = None
+    """Values outside of `[lowest, highest]` are rejected."""
     min_range: float = Field(0.0, ge=0, allow_inf_nan=False)
+    """The least spread that utilities are scaled by, in units of the transformed value."""
     transform: Transform = Transform.LINEAR
+    """What the rankers `composite` and `ideal` compare: the value, or its logarithm."""
     bounds: Bounds | None = None
+    """The values that score 0 and 1 on the scale `reference`."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

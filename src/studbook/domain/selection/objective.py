@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..errors import MixedObjectives, PolicyInvalid
+from ..errors import MixedObjectives, PolicyInputMissing, PolicyInvalid
 from ..run_view import RunView
 from ..study import Direction
 from .metric import MetricSpec
@@ -17,7 +17,8 @@ _CURE = "narrow selection.scope.studies, or set selection.objective"
 def resolve_objective(trials: Iterable[RunView], config: ObjectiveConfig) -> MetricSpec | None:
     """The objective of the trials that passed checks 1 to 4; None when nothing names one.
 
-    Raises MixedObjectives when the studies disagree, or have several objectives and none is configured.
+    Raises MixedObjectives when the studies disagree, or have several objectives and none is configured;
+    PolicyInputMissing when none of them has the configured one, and no direction is configured.
     """
     recorded = {run.objectives for run in trials if run.objectives and key_fault(run) is None}
     metric = config.metric or _metric_of(recorded)
@@ -30,6 +31,14 @@ def resolve_objective(trials: Iterable[RunView], config: ObjectiveConfig) -> Met
     if len(known) > 1:
         raise MixedObjectives(
             f"the studies in scope both maximize and minimize {metric}", cure=_CURE, metric=metric
+        )
+    if not known and recorded:
+        names = sorted({name for objectives in recorded for name, _ in objectives})
+        raise PolicyInputMissing(
+            f"no study in scope has the objective {metric!r}",
+            cure=f"use {' or '.join(names)}, or also say selection.objective.direction for a metric that trials log",
+            metric=metric,
+            known=names,
         )
     return _spec(config, metric, Direction(known[0])) if known else None
 

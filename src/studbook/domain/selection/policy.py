@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from ..value import Value
+from ..value import Described, Value
 from .metric import OBJECTIVE, Finite
 
 
@@ -18,12 +18,15 @@ class Scale(StrEnum):
     REFERENCE = "reference"
 
 
-class Limit(Value):
+class Limit(Described):
     """A bound on one metric: `max` or `min`, in the metric's unit."""
 
     metric: str
+    """An alias."""
     max: Finite | None = None
+    """The largest value that passes."""
     min: Finite | None = None
+    """The smallest value that passes."""
 
     @model_validator(mode="after")
     def _one_bound(self) -> Self:
@@ -32,14 +35,15 @@ class Limit(Value):
         return self
 
 
-class Constraints(Value):
+class Constraints(Described):
     """Keep what respects every limit."""
 
     step: Literal["constraints"] = "constraints"
     limits: tuple[Limit, ...] = Field(min_length=1)
+    """The limits, each with `max` or `min`."""
 
 
-class Within(Value):
+class Within(Described):
     """Keep what is near enough to the best value; `threshold` None keeps the best value only.
 
     A relative threshold is the share of the best value that may be lost.
@@ -47,9 +51,13 @@ class Within(Value):
 
     step: Literal["within"] = "within"
     metric: str = OBJECTIVE
+    """An alias."""
     threshold: float | None = Field(ge=0, allow_inf_nan=False)
+    """The gap that is allowed; null: the best value only."""
     relative: bool = False
+    """Whether the threshold is the share of the best value that may be lost."""
     min_gain: float | None = Field(None, ge=0, allow_inf_nan=False)
+    """A gap of this size or more is dropped, although the threshold allows it."""
 
     @model_validator(mode="after")
     def _share_to_lose(self) -> Self:
@@ -61,19 +69,22 @@ class Within(Value):
         return self
 
 
-class OneStdError(Value):
+class OneStdError(Described):
     """Keep what lies within a multiple of the best value's standard error."""
 
     step: Literal["one_std_error"] = "one_std_error"
     metric: str = OBJECTIVE
+    """An alias."""
     multiplier: float = Field(1.0, ge=0, allow_inf_nan=False)
+    """How many standard errors."""
 
 
-class Pareto(Value):
+class Pareto(Described):
     """Keep what no other is at least as good as in all metrics and better than in one."""
 
     step: Literal["pareto"] = "pareto"
     metrics: tuple[str, ...] = Field(min_length=2)
+    """Two aliases or more."""
 
     @field_validator("metrics")
     @classmethod
@@ -84,13 +95,16 @@ class Pareto(Value):
 Weights = dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
 
 
-class Composite(Value):
+class Composite(Described):
     """Rank by the weighted sum of utilities, higher first."""
 
     step: Literal["composite"] = "composite"
     weights: Weights = Field(min_length=1)
+    """By alias."""
     scale: Scale = Scale.CANDIDATES
+    """What utilities are measured against: the contenders' extremes, or `bounds`."""
     normalize_weights: bool = True
+    """Whether the weights are scaled to the sum 1."""
 
     @field_validator("weights")
     @classmethod
@@ -98,13 +112,16 @@ class Composite(Value):
         return _some_weight(weights)
 
 
-class Ideal(Value):
+class Ideal(Described):
     """Rank by the weighted distance from the ideal point, lower first; equal weights unless given."""
 
     step: Literal["ideal"] = "ideal"
     metrics: tuple[str, ...] = Field(min_length=1)
+    """Aliases."""
     weights: Weights | None = None
+    """By alias; null: equal."""
     scale: Scale = Scale.CANDIDATES
+    """What utilities are measured against: the contenders' extremes, or `bounds`."""
 
     @model_validator(mode="after")
     def _weights_of_metrics(self) -> Self:
@@ -116,21 +133,25 @@ class Ideal(Value):
         return self
 
 
-class Preference(Value):
+class Preference(Described):
     """One metric of a lexicographic order, and how far from the best still counts as best."""
 
     metric: str
+    """An alias."""
     tolerance: float = Field(0.0, ge=0, allow_inf_nan=False)
+    """How far from the best still counts as best."""
     relative: bool = False
+    """Whether the tolerance is a share of the best value."""
 
 
-class Lexicographic(Value):
+class Lexicographic(Described):
     """Rank metric by metric: who stays within the tolerance of the best longest comes first."""
 
     step: Literal["lexicographic"] = "lexicographic"
     metrics: tuple[Preference, ...] = Field(min_length=1)
+    """Aliases, the most important first; each alone, or with a tolerance."""
 
-    @field_validator("metrics", mode="before")
+    @field_validator("metrics", mode="before", json_schema_input_type=tuple[Preference | str, ...])
     @classmethod
     def _aliases(cls, metrics: Any) -> Any:
         if not isinstance(metrics, list | tuple):

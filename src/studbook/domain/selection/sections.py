@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, ConfigDict, Field, ValidationError, field_va
 
 from ..run_view import KeySchema
 from ..study import Direction
-from ..value import Value
+from ..value import Described
 from .metric import Bounds, MetricFrom, MetricSpec, Range, Transform
 from .refit_mapping import RefitRequirement, RefitRule
 
@@ -21,17 +21,25 @@ class RefitScope(StrEnum):
     SCOPE = "scope"
 
 
-class ScopeConfig(Value):
+class ScopeConfig(Described):
     """Which runs may take part. Empty lists mean: those of the project."""
 
     experiments: tuple[str, ...] = ()
+    """The experiments that are read; empty: the project's."""
     studies: tuple[Annotated[str, Field(min_length=12)], ...] = ()
+    """Study keys, in full or their first 12 digits or more; empty: all."""
     families: tuple[str, ...] = ()
+    """Model families; empty: all."""
     since: AwareDatetime | None = None
+    """Trials that started earlier take no part."""
     schemas: tuple[KeySchema, ...] = Field((KeySchema.V3, KeySchema.V2), min_length=1)
+    """Whose keys are accepted, the preferred first."""
     mix_schemas: bool = False
+    """Whether studies of different schemas may compete within a family."""
     assume_schema: Literal[KeySchema.V1, KeySchema.V2] | None = None
+    """The schema of legacy runs that name none."""
     refits: RefitScope = RefitScope.EXPERIMENT
+    """Where the refit of a trial may lie: in the trial's experiment, or in any in scope."""
 
     @field_validator("schemas")
     @classmethod
@@ -54,15 +62,21 @@ class ObjectiveDirection(StrEnum):
     MINIMIZE = "minimize"
 
 
-class ObjectiveConfig(Value):
+class ObjectiveConfig(Described):
     """The objective: None and `from_study` take what the studies record."""
 
     metric: str | None = None
+    """The metric; null: as the studies record it. Needed when they have several."""
     direction: ObjectiveDirection = ObjectiveDirection.FROM_STUDY
+    """Which way is better."""
     range: Range | None = None
+    """Values outside of `[lowest, highest]` are rejected."""
     min_range: float = Field(0.0, ge=0, allow_inf_nan=False)
+    """The least spread that utilities are scaled by, in units of the transformed value."""
     transform: Transform = Transform.LINEAR
+    """What the rankers `composite` and `ideal` compare: the value, or its logarithm."""
     bounds: Bounds | None = None
+    """The values that score 0 and 1 on the scale `reference`."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -95,19 +109,24 @@ class ObjectiveConfig(Value):
         )
 
 
-class ChampionsConfig(Value):
+class ChampionsConfig(Described):
     """How many valid trials make a study eligible, and how many of its best make its level."""
 
     min_trials: int = Field(3, ge=1)
+    """A study with fewer valid trials has no champion."""
     top_k: int = Field(3, ge=1)
+    """The level of a study is the median of so many of its best trials."""
 
 
-class RefitConfig(Value):
+class RefitConfig(Described):
     """Which refit may stand for a trial, and whether one must."""
 
     requirement: RefitRequirement = RefitRequirement.REQUIRED
+    """Whose files are served: the refit's only, the refit's or else the trial's, or the trial's."""
     protocol_fp: str | None = Field(None, pattern=r"^(rp3:)?[0-9a-f]{64}$")
+    """The refit protocol that is demanded: 64 digits."""
     accept_missing_protocol: bool = True
+    """Whether legacy refits that record no protocol pass that demand."""
 
     @property
     def rule(self) -> RefitRule:
@@ -130,12 +149,13 @@ class CandidatesFrom(StrEnum):
     CHAMPIONS = "champions"
 
 
-class CandidatesConfig(Value):
+class CandidatesConfig(Described):
     """Who competes."""
 
     model_config = ConfigDict(populate_by_name=True)
 
     source: CandidatesFrom = Field(CandidatesFrom.TRIALS, alias="from")
+    """Who competes: every trial, or the champions of the families."""
 
 
 class Aggregate(StrEnum):
@@ -166,12 +186,15 @@ class OnIncomparable(StrEnum):
     LARGEST = "largest"
 
 
-class BenchmarkRule(Value):
+class BenchmarkRule(Described):
     """Which benchmark runs count, which may be compared, and how several become one value."""
 
     required_metrics: tuple[str, ...] = ()
+    """Benchmark metrics that a candidate must have; empty: those that the policy reads."""
     aggregate: Aggregate = Aggregate.LATEST
+    """How several benchmark runs of one key become one value."""
     key: str = Field("newest", min_length=1)
+    """Which benchmark of a candidate counts: `newest`, or a benchmark key."""
     comparable_on: tuple[EnvironmentField, ...] = (
         EnvironmentField.HARDWARE,
         EnvironmentField.DEVICE,
@@ -180,8 +203,11 @@ class BenchmarkRule(Value):
         EnvironmentField.SEQUENCE_LENGTH,
         EnvironmentField.DATA_FP,
     )
+    """What must be equal for two benchmarks to be compared."""
     environment: str = Field("auto", pattern=r"^(auto|[0-9a-f]{64})$")
+    """The environment that is compared in: `auto`, or the 64 digits of one."""
     on_incomparable: OnIncomparable = OnIncomparable.REFUSE
+    """When no environment covers all: refuse, or compare in the one that covers most."""
 
 
 class RecordMode(StrEnum):
@@ -191,15 +217,19 @@ class RecordMode(StrEnum):
     ALWAYS_NEW = "always_new"
 
 
-class RecordConfig(Value):
+class RecordConfig(Described):
     """How the record is stored; none of it is in any key."""
 
     mode: RecordMode = RecordMode.REUSE
+    """`reuse`: the same inputs give the recorded decision again; `always_new`: another record."""
     experiment: str | None = None
+    """The experiment of the record; null: that of the stage `selection`."""
     list_screened: int = Field(100, ge=0)
+    """How many screened runs are listed a reason; all are counted."""
 
 
-class PromotionConfig(Value):
+class PromotionConfig(Described):
     """What a promotion demands."""
 
     require_verified: bool = True
+    """Whether a promotion demands files that were verified."""
