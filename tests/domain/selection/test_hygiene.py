@@ -250,4 +250,4 @@ def test_an_objective_that_no_study_has_names_those_that_they_have(make: Any) ->
     runs = [make.trial("A", 0.9), make.trial("B", 0.8)]
     with pytest.raises(PolicyInputMissing, match="no study in scope has the objective 'nope'") as caught:
         select(runs, SelectionConfig.parse({"objective": {"metric": "nope"}}))
-    assert caught.value.details["known"] == ["f1"]
+    assert caught.value.details["known"] == ["acc"]
