@@ -1,38 +1,56 @@
-"""Events become store writes by one pure function, and the run reader gives back what they said."""
+"""Events become store writes by one pure function."""
 
 from __future__ import annotations
-
-import math
-import typing
-from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import JsonValue
-from pydantic.fields import FieldInfo
 
+from generated_events import (
+    KINDS,
+    MS,
+    NAMES,
+    PARENT,
+    RUN,
+    envelope,
+    instances,
+    key,
+    manifest,
+    started,
+    tags_of,
+)
 from studbook.domain import events
 from studbook.domain.errors import JournalError
-from studbook.domain.events import Envelope, Event
-from studbook.domain.keys import DataKey, EvalKey, Key, RunKey, StudyFamilyKey, StudyKey, TrialKey
-from studbook.domain.manifest import ArtifactKind, ArtifactManifest, ManifestFile, content_digest
-from studbook.domain.product_events import Lineage
+from studbook.domain.events import Envelope
+from studbook.domain.keys import (
+    DataKey,
+    EvalKey,
+    StudyFamilyKey,
+    StudyKey,
+    TrialKey,
+)
+from studbook.domain.manifest import ArtifactKind
+from studbook.domain.product_events import (
+    Lineage,
+)
 from studbook.domain.projection import RULES, project
-from studbook.domain.recorded_values import param_text
-from studbook.domain.run import Ending, EndReason, RunStatus
+from studbook.domain.run import RunStatus
 from studbook.domain.run_events import (
+    ArtifactAcquired,
     ArtifactLogged,
+    DeliveryRefused,
     MetricsLogged,
     ParamsLogged,
     RecordWritten,
     RunReaped,
-    RunStarted,
     TagsSet,
 )
-from studbook.domain.run_reader import read_run
-from studbook.domain.run_view import ArtifactState, KeySchema, RunView
-from studbook.domain.search_events import FoldScored, StudyOpened, TrialCompleted, TrialPruned
+from studbook.domain.search_events import (
+    FoldScored,
+    StudyOpened,
+    TrialCompleted,
+    TrialPruned,
+)
 from studbook.domain.stage import Stage
 from studbook.domain.store_writes import (
     CreateRun,
@@ -42,11 +60,9 @@ from studbook.domain.store_writes import (
     UploadArtifact,
     WriteRecord,
 )
-from studbook.domain.stored_run import Lifecycle, StoredRun
 from studbook.domain.value import Value
 from studbook.domain.vocabulary import DEFAULT_VOCABULARY
 
-KINDS: tuple[type[Value], ...] = typing.get_args(typing.get_args(Event)[0])
 ON_STAGE = {
     "StudyOpened": Stage.SWEEP,
     "StudyClosed": Stage.SWEEP,
@@ -71,140 +87,10 @@ STARTS = (
     "FinalTrainingStarted",
     "ConversionStarted",
 )
-NAMES = {tag.key: tag.name for tag in DEFAULT_VOCABULARY.tags}
-
-
-def key(kind: type[Key], digit: str = "a") -> str:
-    return f"{kind.KIND}:{digit * 64}"
-
-
-RUN, PARENT = RunKey(key(RunKey, "1")), RunKey(key(RunKey, "2"))
-MS = 1_700_000_000_123
-
-_word = st.text("abcdefgh_", min_size=1, max_size=8)
-_digest = st.text("0123456789abcdef", min_size=64, max_size=64).map("sha256:{}".format)
-_json: st.SearchStrategy[JsonValue] = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**60), 2**60)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(st.characters(exclude_categories=["Cs"])),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_word, inner, max_size=3),
-    max_leaves=5,
-)
-_params = st.dictionaries(_word, _json, max_size=4)
-_metrics = st.dictionaries(_word, st.floats(), max_size=4)
-_objectives = st.lists(
-    st.tuples(_word, st.sampled_from(["maximize", "minimize"])),
-    min_size=1,
-    max_size=2,
-    unique_by=lambda o: o[0],
-).map(tuple)
-_endings = st.one_of(
-    st.just(Ending.finished()),
-    st.builds(Ending.failed, error=st.none() | _word),
-    st.sampled_from([EndReason.PRUNED, EndReason.TIMEOUT]).map(Ending.killed),
-)
-
-
-def manifest(kind: ArtifactKind = ArtifactKind.MODEL, size: int = 3) -> ArtifactManifest:
-    files = (ManifestFile(path="model.bin", size=size, sha256="b" * 64),)
-    return ArtifactManifest(
-        schema_="studbook.manifest/1",
-        name="model",
-        kind=kind,
-        run_key=RUN,
-        stage=Stage.FINAL_TRAINING,
-        files=files,
-        file_count=1,
-        total_size=size,
-        content_digest=content_digest(files),
-        created_at="2024-01-01T00:00:00.000Z",
-        studbook="0.1.0",
-    )
-
-
-_BY_NAME: dict[str, st.SearchStrategy[typing.Any]] = {
-    "subject_of_run": _params,
-    "params": _params,
-    "settings": _params,
-    "environment_of_benchmark": _params,
-    "metrics": _metrics,
-    "values": _metrics,
-    "counts": st.dictionaries(st.sampled_from(["trials_total", "pareto_size"]), st.integers(0, 99)),
-    "objectives": _objectives,
-    "objectives_of_fold": _metrics,
-    "manifest": st.builds(manifest, st.sampled_from(ArtifactKind), st.integers(0, 9)).map(
-        lambda made: made.model_dump(mode="json", by_alias=True)
-    ),
-    "ending": _endings,
-    "tags": st.dictionaries(_word.map("user/{}".format), _word, max_size=3),
-    "content": _json,
-    "receipt": _json,
-    "data_mode": st.sampled_from(["content", "declared", "undeclared"]),
-    "digest": _digest,
-    "content_digest": _digest,
-    "selection_key": _digest,
-}
-_SPECIAL = {
-    ("RunStarted", "subject"): "subject_of_run",
-    ("BenchmarkStarted", "environment"): "environment_of_benchmark",
-    ("FoldScored", "objectives"): "objectives_of_fold",
-}
-
-
-def _strategy(kind: type[Value], name: str, field: FieldInfo) -> st.SearchStrategy[typing.Any]:
-    named = _BY_NAME.get(_SPECIAL.get((kind.__name__, name), name))
-    options = typing.get_args(field.annotation) or (field.annotation,)
-    if named is not None:
-        return st.none() | named if type(None) in options else named
-    return st.one_of([_of_type(option) for option in options])
-
-
-def _of_type(option: typing.Any) -> st.SearchStrategy[typing.Any]:
-    if option is None or option is type(None):
-        return st.none()
-    if option is Lineage:
-        return instances(Lineage)
-    if isinstance(option, type) and issubclass(option, Stage):
-        return st.sampled_from(Stage)
-    if isinstance(option, type) and issubclass(option, Key):
-        return st.sampled_from("0123").map(lambda digit: key(option, digit))
-    by_type: dict[object, st.SearchStrategy[typing.Any]] = {
-        str: _word,
-        int: st.integers(1, 10**18),
-        float: st.floats(),
-        bool: st.booleans(),
-    }
-    return by_type[option] if option in by_type else st.just(option)
-
-
-def instances(kind: type[Value]) -> st.SearchStrategy[Value]:
-    """Any value of the kind: every field is drawn."""
-    fields = {
-        name: _strategy(kind, name, field) for name, field in kind.model_fields.items() if name != "kind"
-    }
-    return st.fixed_dictionaries(fields).map(kind.model_validate)
-
-
-def envelope(event: Value, at_ns: int = MS * 1_000_000, run: RunKey | None = RUN) -> Envelope:
-    return Envelope.model_validate(
-        {"writer": "w1", "sequence": 7, "occurred_at_ns": at_ns, "run_key": run, "event": event}
-    )
-
-
-def tags_of(write: StoreWrite) -> dict[str, str]:
-    match write:
-        case RecordRun():
-            return write.batch.tags
-        case WriteRecord():
-            return {}
-        case _:
-            return write.tags
 
 
 def test_every_event_has_a_rule_or_is_a_fact_of_this_machine() -> None:
-    assert set(KINDS) - set(RULES) == {events.ArtifactAcquired, events.DeliveryRefused}
+    assert set(KINDS) - set(RULES) == {ArtifactAcquired, DeliveryRefused}
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
@@ -245,22 +131,6 @@ def test_the_opening_of_a_run_carries_what_its_stage_requires(name: str, data: s
 
 def read_tags(*writes: StoreWrite) -> dict[str, str]:
     return {tag: text for write in writes for tag, text in tags_of(write).items()}
-
-
-def started(stage: Stage, **fields: object) -> RunStarted:
-    return RunStarted.model_validate(
-        {
-            "project": "demo",
-            "stage": stage,
-            "subject": {},
-            "attempt": 2,
-            "name": "n",
-            "experiment": "demo-hpo",
-            "parent": None if stage is Stage.SWEEP else PARENT,
-            "version": "0.1.0",
-            **fields,
-        }
-    )
 
 
 def test_a_run_is_created_with_its_identity_which_is_recorded_once_more() -> None:
@@ -364,86 +234,3 @@ def test_a_record_lies_among_the_service_files() -> None:
 def test_an_event_that_cannot_be_projected_says_so(sent: Value) -> None:
     with pytest.raises(JournalError):
         project(envelope(sent, run=RUN if isinstance(sent, ArtifactLogged) else None))
-
-
-def stored(writes: Iterable[StoreWrite]) -> StoredRun:
-    """What a store holds of the run after these writes."""
-    tags: dict[str, str] = {}
-    params: dict[str, str] = {}
-    metrics: dict[str, float] = {}
-    status, ended = RunStatus.RUNNING, None
-    for write in writes:
-        tags.update(tags_of(write))
-        if isinstance(write, RecordRun):
-            params.update(write.batch.params)
-            metrics.update({point.name: point.value for point in write.batch.metrics})
-        if isinstance(write, EndRun):
-            status, ended = write.status, write.ended_at_ms
-    return StoredRun("id", "demo-hpo", "n", status, Lifecycle.ACTIVE, MS, ended, "pid", tags, params, metrics)
-
-
-def view_of(*sent: Value) -> RunView:
-    return read_run(stored([write for event in sent for write in project(envelope(event))]))
-
-
-@given(instances(events.TrialStarted), st.lists(st.floats(0, 1), min_size=1, max_size=4))
-def test_a_trial_is_read_as_it_was_told(event: events.TrialStarted, scores: list[float]) -> None:
-    name = event.objectives[0][0]
-    folds = [
-        FoldScored(index=i, digest=None, metrics={name: score}, objectives={name: score})
-        for i, score in enumerate(scores)
-    ]
-    values = {name: math.fsum(scores)}
-    done = TrialCompleted(
-        number=event.number, trial_key=event.trial_key, values=values, metrics={"other": 2.0}
-    )
-    view = view_of(started(Stage.TRIAL), event, *folds, done, events.RunEnded(ending=Ending.finished()))
-    assert (view.ref, view.run_id, view.parent, view.attempt) == (RUN, "id", PARENT, 2)
-    assert (view.stage, view.status, view.key_schema) == (Stage.TRIAL, RunStatus.FINISHED, KeySchema.V3)
-    assert (view.started_at, view.ended_at, view.end_reason) == (MS, MS, None)
-    assert (view.study_key, view.family_key, view.trial_key) == (
-        event.study_key,
-        event.family_key,
-        event.trial_key,
-    )
-    assert (view.family, view.trial_number) == (event.model_family, event.number)
-    assert view.objectives == event.objectives
-    assert view.params == event.params
-    assert view.trial_state == "COMPLETE"
-    assert view.folds == tuple(scores)
-    assert (view.metrics[name], view.metrics["other"]) == (values[name], 2.0)
-
-
-@given(instances(events.RefitStarted), _endings)
-def test_a_refit_is_read_as_it_was_told(event: events.RefitStarted, ending: Ending) -> None:
-    logged = ArtifactLogged(
-        manifest=manifest(ArtifactKind.CHECKPOINT).model_dump(mode="json", by_alias=True), pin="p"
-    )
-    view = view_of(started(Stage.REFIT), event, logged, events.RunEnded(ending=ending))
-    assert (view.refit_of, view.protocol_fp) == (event.trial_run, event.protocol)
-    assert (view.trial_key, view.params) == (event.trial_key, event.params)
-    assert (view.status, view.end_reason) == (ending.status, ending.reason)
-    assert view.artifact_state is ArtifactState.AVAILABLE
-    assert view.artifacts == {"checkpoint": manifest().content_digest}
-
-
-@given(instances(events.BenchmarkStarted))
-def test_a_benchmark_is_read_as_it_was_told(event: events.BenchmarkStarted) -> None:
-    view = view_of(started(Stage.BENCHMARK), event)
-    assert (view.subject, view.benchmark_key) == (event.subject, event.benchmark_key)
-    assert view.environment == {
-        name: param_text(value) for name, value in event.environment.items() if value is not None
-    }
-    assert view.lineage == {
-        name: value
-        for name in ("source", "sweep", "trial", "refit", "selection", "parent")
-        if (value := getattr(event.lineage, name)) is not None
-    }
-    assert view.artifact_state is ArtifactState.UNKNOWN
-
-
-@given(instances(events.FinalTrainingStarted))
-def test_a_final_training_is_read_as_it_was_told(event: events.FinalTrainingStarted) -> None:
-    view = view_of(started(Stage.FINAL_TRAINING), event)
-    assert view.params == event.params
-    assert (view.family, view.study_key) == (event.lineage.model_family, event.lineage.study_key)
