@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench docs clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -14,6 +14,7 @@ help:
 	@echo "make test    all tests"
 	@echo "make check   format, lint, types, architecture"
 	@echo "make bench   the benchmarks, side by side with the peers"
+	@echo "make docs    the generated tables of docs/"
 	@echo "make clean   remove what the others made, but .venv"
 
 $(STAMP): pyproject.toml constraints.txt .ci/venv
@@ -35,6 +36,9 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+docs: $(STAMP)
+	$(BIN)/python docs/generate.py
 
 clean:
 	rm -rf demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

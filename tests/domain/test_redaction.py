@@ -97,26 +97,9 @@ def test_text_without_secrets_stays(text: str) -> None:
     assert redact(text) == text
 
 
-_words = st.sampled_from(
-    [
-        "password",
-        "token",
-        "Bearer",
-        "Basic",
-        "authorization",
-        "sig",
-        "://",
-        ":",
-        "@",
-        "=",
-        "?",
-        "&",
-        ";",
-        '"',
-        "'",
-    ]
-    + [" ", "\n", "\\", "***", "http", "me", "hush1234", "_", "-", "/", "eyJhbGciOiJI", ".", "c2VjcmV0OnM="]
-)
+_WORDS = r"""password token Bearer Basic authorization sig :// : @ = ? & ; " ' \ *** http me hush1234 _ - / . secret
+eyJhbGciOiJI c2VjcmV0OnM="""
+_words = st.sampled_from([*_WORDS.split(), " ", "\n"])
 
 
 @given(st.lists(_words, max_size=14).map("".join))

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 
 from ..domain.benchmark import BenchmarkConfig, Hardware, Runtime, benchmark_key, benchmark_metrics
 from ..domain.data import content_digest_of
-from ..domain.errors import BenchmarkFailed, IdentityError, InvalidInput
+from ..domain.errors import BenchmarkFailed, IdentityError, InvalidInput, StudbookError
 from ..domain.keys import BenchmarkKey
 from ..domain.manifest import ArtifactKind
 from ..domain.product_events import BenchmarkMeasured, BenchmarkStarted
@@ -28,7 +28,7 @@ from ..ports.log import get_logger
 from ..ports.machine import Machine
 from .acquire import AcquireArtifact
 from .ancestry import lineage_of
-from .ending import ending_of, error_text
+from .ending import ending_without_result, error_text
 from .measuring import measure
 from .notices import Step
 from .recorder import Recorder
@@ -120,7 +120,9 @@ class BenchmarkModel:
     def _model(self, request: BenchmarkRequest) -> Callable[[object], object]:
         if request.load is None:
             return request.predict
-        acquired = self._acquire.acquire(request.subject, ArtifactKind.CHECKPOINT)
+        is_model = request.subject.stage in (Stage.FINAL_TRAINING, Stage.CONVERSION)
+        kind = ArtifactKind.MODEL if is_model else ArtifactKind.CHECKPOINT
+        acquired = self._acquire.acquire(request.subject, kind)
         model = request.load(acquired.path)
         return lambda batch: request.predict(model, batch)
 
@@ -133,7 +135,7 @@ class BenchmarkModel:
         key: BenchmarkKey,
     ) -> None:
         subject = request.subject
-        if hardware.kind != "cpu" and request.synchronize is None:
+        if _warnings(request, hardware):
             _log.warning("NOT_SYNCHRONIZED", device=hardware.kind, cure="give synchronize=")
         tokens = {
             "model": subject.family,
@@ -195,7 +197,7 @@ class BenchmarkModel:
                 for size, batch in batches.items()
             }
             metrics = benchmark_metrics(durations)
-            report = _report(durations, config, hardware, self._machine.facts())
+            report = _report(durations, config, hardware, self._machine.facts(), _warnings(request, hardware))
             logged = self._artifacts.build(
                 _written(folder / "benchmark.json", report),
                 name="benchmark",
@@ -203,19 +205,19 @@ class BenchmarkModel:
                 run_key=identity.key,
                 stage=Stage.BENCHMARK,
             )
-        except BenchmarkFailed as error:
+        except StudbookError as error:
             ending = Ending.failed(EndReason.ERROR, error_text(error))
             self._recorder.record(identity.key, RunEnded(ending=ending))
             raise
         except Exception as error:
-            self._recorder.record(identity.key, RunEnded(ending=ending_of(error)))
+            self._recorder.record(identity.key, RunEnded(ending=ending_without_result(error)))
             raise BenchmarkFailed(
                 f"the measured function raised {error_text(error)}",
                 cure="make predict work on one of the batches by hand, then measure again",
                 run=str(identity.key),
             ) from error
         except BaseException as error:
-            self._recorder.record(identity.key, RunEnded(ending=ending_of(error)))
+            self._recorder.record(identity.key, RunEnded(ending=ending_without_result(error)))
             raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -251,7 +253,7 @@ def _digest(batches: Mapping[int, object]) -> str | None:
 
 
 def _is_done(run: RunView, sizes: tuple[int, ...]) -> bool:
-    wanted = [f"latency_batch_{size}_ms" for size in sizes]
+    wanted = benchmark_metrics({size: [1.0] for size in sizes})
     return (
         run.status is RunStatus.FINISHED
         and run.lifecycle is Lifecycle.ACTIVE
@@ -259,17 +261,24 @@ def _is_done(run: RunView, sizes: tuple[int, ...]) -> bool:
     )
 
 
+def _warnings(request: BenchmarkRequest, hardware: Hardware) -> list[str]:
+    """Calls on a device that works by itself end before its work does."""
+    return ["NOT_SYNCHRONIZED"] if hardware.kind != "cpu" and request.synchronize is None else []
+
+
 def _report(
     durations: Mapping[int, list[float]],
     config: BenchmarkConfig,
     hardware: Hardware,
     facts: dict[str, JsonValue],
+    warnings: list[str],
 ) -> dict[str, object]:
     return {
         "schema": "studbook.benchmark/1",
         "configuration": config.model_dump(mode="json"),
         "hardware": hardware.model_dump(mode="json"),
         "machine": facts,
+        "warnings": warnings,
         "batches": {
             str(size): {
                 "n": len(values),

@@ -10,9 +10,14 @@ _LONGEST = 500
 
 def error_text(error: BaseException) -> str:
     """`Type: first line`, at most 500 characters, without secrets."""
-    lines = str(error).strip().splitlines()
     name = type(error).__name__
-    return (f"{name}: {redact(lines[0])}" if lines else name)[:_LONGEST]
+    try:
+        lines = str(error).strip().splitlines()
+    except Exception:  # noqa: BLE001  an error that cannot tell what it is must still end the run
+        lines = []
+    text = f"{name}: {redact(lines[0])}" if lines else name
+    # Undecodable file names come as lone surrogates, which no journal or backend can write.
+    return text.encode(errors="backslashreplace").decode()[:_LONGEST]
 
 
 def ending_of(error: BaseException | None) -> Ending:
@@ -22,3 +27,10 @@ def ending_of(error: BaseException | None) -> Ending:
     if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
         return Ending.killed(EndReason.INTERRUPTED, error_text(error))
     return Ending.failed(EndReason.ERROR, error_text(error))
+
+
+def ending_without_result(error: BaseException) -> Ending:
+    """The same for a run whose result is missing: it is not FINISHED, however politely the process was left."""
+    if isinstance(error, SystemExit):
+        return Ending.killed(EndReason.INTERRUPTED, error_text(error))
+    return ending_of(error)

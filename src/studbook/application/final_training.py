@@ -13,7 +13,7 @@ from pydantic import JsonValue
 
 from ..domain.canonical import content_digest_text
 from ..domain.data import DataSpec, EvalSpec
-from ..domain.errors import ArtifactInvalid, FinalTrainingFailed
+from ..domain.errors import ArtifactInvalid, FinalTrainingFailed, InvalidInput
 from ..domain.keys import ExecKey, RunKey, SpecKey
 from ..domain.manifest import ArtifactKind, ArtifactManifest
 from ..domain.product_events import FinalTrainingCompleted, FinalTrainingStarted, Lineage
@@ -23,10 +23,11 @@ from ..domain.run_events import MetricsLogged, RecordWritten, RunEnded
 from ..domain.run_identity import of_final_training
 from ..domain.run_view import ArtifactState, RunView
 from ..domain.stage import Stage
+from ..domain.stored_run import Lifecycle
 from ..domain.study import Budget
 from ..domain.training import ExecSpec, Init, TrainingSpec
 from .ancestry import lineage_of
-from .ending import ending_of, error_text
+from .ending import ending_without_result, error_text
 from .notices import Step
 from .recorder import Recorder
 from .run_catalog import RunCatalog
@@ -35,6 +36,8 @@ from .store_artifact import ArtifactBuilder
 from .train_context import TrainContext, TrainingFunction
 
 Mode = Literal["reuse", "new_variant"]
+
+_SOURCES = (Stage.TRIAL, Stage.REFIT, Stage.FINAL_TRAINING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,14 @@ class TrainFinal:
         """The FINISHED run with its verified model. Raises FinalTrainingFailed when no valid model was written;
         what the training function raises passes through, after the run is FAILED.
         """
-        inherited = request.source.params if request.source else {}
+        source = request.source
+        if source is not None and source.stage not in _SOURCES:
+            raise InvalidInput(
+                f"run {source.name} is a {source.stage}: it has no hyper-parameters to train with",
+                cure="give a selection, a refit mapping, or a run of a trial, a refit or a final training",
+                run=source.ref,
+            )
+        inherited = source.params if source else {}
         params = typed_params({**inherited, **request.params})
         spec = _spec(request, params)
         known = self._catalog.find(
@@ -161,7 +171,7 @@ class TrainFinal:
         try:
             returned = request.train(context)
             if isinstance(returned, Mapping) and returned:
-                log_metrics(returned, 0)
+                log_metrics(returned, context.last_step)
             logged = self._artifacts.build(
                 folder / "model",
                 name="model",
@@ -178,11 +188,11 @@ class TrainFinal:
             self._recorder.record(key, RunEnded(ending=ending))
             raise FinalTrainingFailed(
                 f"the final training left no valid model: {error.problem}",
-                cure="write the model below context.output_dir",
+                cure=f"write a whole model below context.output_dir: {error.cure}",
                 run=str(key),
             ) from error
         except BaseException as error:
-            self._recorder.record(key, RunEnded(ending=ending_of(error)))
+            self._recorder.record(key, RunEnded(ending=ending_without_result(error)))
             raise
         manifest = ArtifactManifest.model_validate(logged.manifest)
         spec, execution, variant = subject
@@ -214,4 +224,8 @@ def _spec(request: FinalTrainingRequest, params: dict[str, JsonValue]) -> Traini
 
 
 def _usable(run: RunView) -> bool:
-    return run.status is RunStatus.FINISHED and run.artifact_state is ArtifactState.AVAILABLE
+    return (
+        run.status is RunStatus.FINISHED
+        and run.lifecycle is Lifecycle.ACTIVE
+        and run.artifact_state is ArtifactState.AVAILABLE
+    )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ..domain.events import Event
 from ..domain.folds import Fold
-from ..domain.keys import RunKey
+from ..domain.keys import FoldKey, RunKey
 from ..domain.recorded_values import metric_values
 from ..domain.run import Ending, EndReason
 from ..domain.run_events import MetricsLogged, RunEnded
@@ -16,12 +16,12 @@ from ..domain.seeds import fold_seed
 from ..domain.stage import Stage
 from ..domain.trial import fold_key
 from ..ports.log import get_logger
-from .ending import ending_of, error_text
+from .ending import ending_without_result, error_text
 from .recorder import Recorder
 from .run_opening import RunOpening
 from .train_context import FoldContext, PruneTrial, TrainContext
 from .training_result import Scored, Unusable, judge
-from .trial_plan import Failed, TrialPlan, checked_report
+from .trial_plan import Failed, ScoredFold, TrialPlan, checked_report
 
 _log = get_logger(__name__)
 
@@ -36,13 +36,18 @@ class FoldRunner:
     def run(self, plan: TrialPlan, index: int) -> Scored | Failed:
         """Train on the split `index` and append its end: its score, or why it has none."""
         planned = plan.folds[index]
+        key = fold_key(plan.trial_key, index, planned.digest if planned else None)
+        known = plan.scored_folds.get(key)
+        if known is not None:
+            return self._reuse(plan, index, planned, known)
         fold = FoldContext(index, len(plan.folds), planned, plan.study.validation)
-        run_key = self._start(plan, index, planned) if plan.fold_runs else None
+        run_key = self._start(plan, index, planned, key) if plan.fold_runs else None
+        context = self._context(plan, fold, run_key)
         try:
-            returned = plan.train(self._context(plan, fold, run_key))
+            returned = plan.train(context)
             outcome = _judged(returned, plan, planned, fold)
         except (KeyboardInterrupt, SystemExit, MemoryError) as error:
-            self._end(run_key, ending_of(error))
+            self._end(run_key, ending_without_result(error))
             raise
         except PruneTrial:
             outcome = Failed(EndReason.ERROR, "PruneTrial inside a fold: the pruner judges between folds")
@@ -52,12 +57,26 @@ class FoldRunner:
             _log.info("fold failed", number=plan.number, fold=index, error=outcome.error)
             self._end(run_key, Ending.failed(outcome.reason, outcome.error))
         else:
-            self._score(plan, fold, run_key, outcome)
+            self._score(plan, fold, run_key, outcome, context.last_step)
+            if run_key is not None:
+                plan.scored_folds[key] = ScoredFold(run_key, outcome.metrics)
         return outcome
 
-    def _start(self, plan: TrialPlan, index: int, planned: Fold | None) -> RunKey:
+    def _reuse(self, plan: TrialPlan, index: int, planned: Fold | None, known: ScoredFold) -> Scored:
+        """Take over the score of an earlier attempt's fold: no training, no run."""
+        objectives = {each.metric: known.metrics[each.metric] for each in plan.study.objectives}
+        event = FoldScored(
+            index=index,
+            digest=planned.digest if planned else None,
+            metrics=known.metrics,
+            objectives=objectives,
+            reused_from=known.run,
+        )
+        self._recorder.record(plan.run_key, event)
+        return Scored(objectives, known.metrics)
+
+    def _start(self, plan: TrialPlan, index: int, planned: Fold | None, key: FoldKey) -> RunKey:
         study = plan.study
-        key = fold_key(plan.trial_key, index, planned.digest if planned else None)
         identity = of_fold(self._opening.project.name, key, plan.attempt)
         tokens = {
             "model": study.model_family,
@@ -83,13 +102,16 @@ class FoldRunner:
         self._recorder.record(identity.key, started, fold_started)
         return identity.key
 
-    def _score(self, plan: TrialPlan, fold: FoldContext, run_key: RunKey | None, scored: Scored) -> None:
+    def _score(
+        self, plan: TrialPlan, fold: FoldContext, run_key: RunKey | None, scored: Scored, last_step: int
+    ) -> None:
         event = FoldScored(
             index=fold.index,
             digest=fold.used_digest,
             metrics=scored.metrics,
             objectives=scored.objectives,
             fold_run=run_key,
+            last_step=last_step,
         )
         entries: list[tuple[RunKey, Event]] = [(plan.run_key, event)]
         if run_key is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 
 from ..domain.errors import NameInvalid
@@ -35,6 +36,7 @@ class OpenRun:
         self._artifacts = artifacts
         self._catalog = catalog
         self._ids = ids
+        self._lock = threading.Lock()
         self._open: list[RunHandle] = []
 
     def __call__(
@@ -47,7 +49,7 @@ class OpenRun:
         tags: Mapping[str, str] | None = None,
     ) -> RunHandle:
         """A handle to a new run. A child lies in its parent's experiment. Raises NameInvalid, ParamInvalid,
-        ReservedTag, TagInvalid: then no run was opened.
+        ReservedTag, TagInvalid, UndeclaredTag: then no run was opened.
         """
         checked = check_run_name(name)
         typed = typed_params(params or {})
@@ -68,16 +70,18 @@ class OpenRun:
             backend_id=self._backend_id,
         )
         started = self._opening.named(identity, checked, experiment, parent.key if parent else None)
-        first = [TagsSet(tags=own_tags)] if own_tags else []
-        self._recorder.record(identity.key, started, *first)
-        if typed:
-            handle.log_params(typed)
-        self._open = [*(each for each in self._open if each.ending is None), handle]
+        handle.begin(started, *([TagsSet(tags=own_tags)] if own_tags else []), params=typed)
+        if parent is not None:
+            parent.adopt(handle)
+        with self._lock:
+            self._open = [*(each for each in self._open if each.ending is None), handle]
         return handle
 
     def abandon_open(self) -> None:
         """End what is still open as abandoned: the book is closing."""
-        for handle in self._open:
+        with self._lock:
+            left, self._open = self._open, []
+        for handle in reversed(left):
             handle.abandon()
 
     def _backend_id(self, key: RunKey, timeout: float | None) -> str:

@@ -41,3 +41,8 @@ class Project:
             model=model_family,
             environment=self.environment,
         )
+
+    @property
+    def experiment_prefix(self) -> str:
+        """What the names of all experiments of the project begin with; empty when the template does not say."""
+        return self.naming.experiment.replace("{project}", self.name).partition("{")[0]

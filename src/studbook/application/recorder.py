@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ..domain.events import Envelope, Event
 from ..domain.keys import RunKey
 from ..ports.clock import Clock
@@ -28,6 +30,15 @@ class Recorder:
         for envelope in envelopes:
             self._bus.publish(envelope)
         return envelopes
+
+    def last_events_ns(self, run_keys: Collection[RunKey]) -> dict[RunKey, int]:
+        """When each of these runs' last event happened, as far as this home's log knows. Reads the whole log."""
+        found: dict[RunKey, int] = {}
+        for envelope in self._log.read():
+            key = envelope.run_key
+            if key in run_keys and key is not None:
+                found[key] = max(envelope.occurred_at_ns, found.get(key, 0))
+        return found
 
     def notify(self, notice: object) -> None:
         """Tell the bus only: progress is not journaled."""

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import rfc8785
 from pydantic import JsonValue
 
-from ..domain.errors import ArtifactInvalid, RefitBusy, RefitError
+from ..domain.canonical import content_digest_text
+from ..domain.errors import ArtifactInvalid, NoCompleteTrial, RefitBusy, RefitError
 from ..domain.keys import RunKey, TrialKey
 from ..domain.manifest import ArtifactKind, ArtifactManifest
 from ..domain.recorded_values import metric_values
 from ..domain.refit_protocol import RefitProtocol
 from ..domain.run import Ending, EndReason, RunStatus
-from ..domain.run_events import MetricsLogged, RunEnded
+from ..domain.run_events import MetricsLogged, RecordWritten, RunEnded
 from ..domain.run_identity import of_refit
 from ..domain.run_view import ArtifactState, RunView
 from ..domain.search_events import RefitLinked, RefitStarted
 from ..domain.seeds import refit_seed
 from ..domain.selection.refit_mapping import RefitMapping, RefitRule, map_refit
 from ..domain.stage import Stage
+from ..domain.stored_run import Lifecycle
 from ..domain.study import StudyDefinition
 from ..ports.locks import Locks
-from .ending import ending_of, error_text
+from ..ports.sampler import TrialState
+from .ending import ending_without_result, error_text
 from .notices import Step
 from .recorder import Recorder
 from .run_catalog import RunCatalog
@@ -70,10 +75,16 @@ class RefitTrial:
 
     def __call__(self, request: RefitRequest) -> RefitMapping:
         """The mapping of the trial to its refit. An earlier FINISHED refit of the same trial and protocol with a
-        checkpoint is returned, unless `force`. Raises RefitBusy, RefitError; what the training function raises
-        passes through, after the run is FAILED.
+        checkpoint is returned, unless `force`. Raises NoCompleteTrial, RefitBusy, RefitError; what the training
+        function raises passes through, after the run is FAILED.
         """
         trial_key = request.trial.trial_key
+        if request.trial.state is not TrialState.COMPLETE:
+            raise NoCompleteTrial(
+                f"trial {request.trial.number} is {request.trial.state}: there is no score that a refit stands for",
+                cure="name a COMPLETE trial, or none for the best one",
+                trial=str(trial_key),
+            )
         lock = f"refit-{trial_key.folder}-{request.protocol.key.folder}"
         with self._locks.hold(lock, timeout_s=0.0) as held:
             if not held:
@@ -104,7 +115,8 @@ class RefitTrial:
     def _train(self, request: RefitRequest, attempt: int) -> None:
         study, trial = request.study, request.trial
         identity = of_refit(self._opening.project.name, trial.trial_key, request.protocol.key, attempt)
-        sweep = self._newest_session(study)
+        trial_run = self._trial_run(request)
+        sweep = self._session(study, trial_run)
         seed = refit_seed(study.seed_policy, trial.trial_key)
         tokens = {
             "model": study.model_family,
@@ -116,20 +128,23 @@ class RefitTrial:
         started = self._opening.started(
             identity, tokens, experiment=sweep.experiment, parent=RunKey(sweep.ref)
         )
-        self._recorder.record(identity.key, started, _started(request, seed))
+        self._recorder.record(identity.key, started, _started(request, RunKey(trial_run.ref), seed))
         self._recorder.notify(Step("refit", f"{study.model_family}: trial {trial.number}"))
-        folder = self._home / "work" / "refits" / f"{trial.trial_key.folder}-{attempt}"
+        folder = self._home / "work" / "refits" / identity.key.folder
         shutil.rmtree(folder, ignore_errors=True)
         try:
-            self._run(request, identity.key, seed, folder)
+            self._run(request, identity.key, trial_run, seed, folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _run(self, request: RefitRequest, key: RunKey, seed: int | None, folder: Path) -> None:
+    def _run(
+        self, request: RefitRequest, key: RunKey, trial_run: RunView, seed: int | None, folder: Path
+    ) -> None:
+        context = self._context(request, key, seed, folder / "checkpoint")
         try:
-            returned = request.train(self._context(request, key, seed, folder / "checkpoint"))
-            if isinstance(returned, dict) and returned:
-                self._recorder.record(key, MetricsLogged(metrics=metric_values(returned, Stage.REFIT)))
+            returned = request.train(context)
+            if isinstance(returned, Mapping):
+                self._log_metrics(request, key, returned, context.last_step)
             logged = self._artifacts.build(
                 folder / "checkpoint",
                 name="checkpoint",
@@ -145,24 +160,36 @@ class RefitTrial:
             self._recorder.record(key, RunEnded(ending=Ending.failed(EndReason.ERROR, error_text(error))))
             raise RefitError(
                 f"the refit left no valid checkpoint: {error.problem}",
-                cure="write the model below context.output_dir when context.fold is None",
+                cure=f"write a whole model below context.output_dir when context.fold is None: {error.cure}",
                 run=str(key),
             ) from error
         except BaseException as error:
-            self._recorder.record(key, RunEnded(ending=ending_of(error)))
+            self._recorder.record(key, RunEnded(ending=ending_without_result(error)))
             raise
         linked = RefitLinked(
-            trial_run=request.trial.run_key,
+            trial_run=RunKey(trial_run.ref),
             trial_key=request.trial.trial_key,
             protocol=request.protocol.key,
             content_digest=ArtifactManifest.model_validate(logged.manifest).content_digest,
         )
-        self._recorder.record(key, logged, linked, RunEnded(ending=Ending.finished()))
+        self._recorder.record(key, logged, linked, _lineage(trial_run), RunEnded(ending=Ending.finished()))
+
+    def _log_metrics(
+        self, request: RefitRequest, key: RunKey, metrics: Mapping[str, float], step: int
+    ) -> None:
+        """Record what the training measured. Without held-back data the objective's name is left out: the score
+        of a refit is its trial's.
+        """
+        values = metric_values(metrics, Stage.REFIT)
+        if request.protocol.validation is None:
+            names = {objective.metric for objective in request.study.objectives}
+            values = {name: value for name, value in values.items() if name not in names}
+        if values:
+            self._recorder.record(key, MetricsLogged(metrics=values, step=step))
 
     def _context(self, request: RefitRequest, key: RunKey, seed: int | None, output: Path) -> TrainContext:
-        def log_metrics(metrics: object, step: int) -> None:
-            values = metric_values(metrics, Stage.REFIT)  # type: ignore[arg-type]  # checked there
-            self._recorder.record(key, MetricsLogged(metrics=values, step=step))
+        def log_metrics(metrics: Mapping[str, float], step: int) -> None:
+            self._log_metrics(request, key, metrics, step)
 
         return TrainContext(
             params=request.trial.params,
@@ -176,21 +203,53 @@ class RefitTrial:
             should_prune=lambda: False,
         )
 
-    def _newest_session(self, study: StudyDefinition) -> RunView:
+    def _trial_run(self, request: RefitRequest) -> RunView:
+        """The run of the trial's newest COMPLETE attempt."""
+        runs = self._catalog.find([Stage.TRIAL], trial_key=request.trial.trial_key)
+        complete = [run for run in runs if run.status is RunStatus.FINISHED]
+        if not complete:
+            raise RefitError(
+                f"no FINISHED run of trial {request.trial.number} is in the store",
+                cure="sweep first: book.sweep(...)",
+                trial=str(request.trial.trial_key),
+            )
+        return max(complete, key=lambda run: (run.lifecycle is Lifecycle.ACTIVE, run.attempt))
+
+    def _session(self, study: StudyDefinition, trial_run: RunView) -> RunView:
+        """The session that holds the trial; where it is gone, the study's newest one."""
         sessions = self._catalog.find([Stage.SWEEP], study_key=study.key)
         if not sessions:
             raise RefitError(
                 f"study {study.name!r} has no sweep run to hang a refit on",
                 cure="sweep first: book.sweep(...)",
             )
-        return max(sessions, key=lambda run: run.attempt)
+        return max(sessions, key=lambda run: (run.ref == trial_run.parent, run.attempt))
 
 
 def _usable(refit: RunView) -> bool:
-    return refit.status is RunStatus.FINISHED and refit.artifact_state is ArtifactState.AVAILABLE
+    return (
+        refit.status is RunStatus.FINISHED
+        and refit.lifecycle is Lifecycle.ACTIVE
+        and refit.artifact_state is ArtifactState.AVAILABLE
+    )
 
 
-def _started(request: RefitRequest, seed: int | None) -> RefitStarted:
+def _lineage(trial_run: RunView) -> RecordWritten:
+    """The ancestors that are known when the refit ends."""
+    keys: dict[str, JsonValue] = {
+        "study": trial_run.study_key,
+        "family": trial_run.family_key,
+        "trial": trial_run.trial_key,
+    }
+    ancestors: list[JsonValue] = [{"run_key": trial_run.ref, "stage": str(Stage.TRIAL), "keys": keys}]
+    if trial_run.parent is not None:
+        ancestors.append({"run_key": trial_run.parent, "stage": str(Stage.SWEEP)})
+    return RecordWritten(
+        name="lineage", content=ancestors, digest=content_digest_text(rfc8785.dumps(ancestors))
+    )
+
+
+def _started(request: RefitRequest, trial_run: RunKey, seed: int | None) -> RefitStarted:
     study, trial = request.study, request.trial
     budget = request.protocol.budget
     settings: dict[str, JsonValue] = {
@@ -208,7 +267,7 @@ def _started(request: RefitRequest, seed: int | None) -> RefitStarted:
         eval_key=study.eval_key,
         data_mode=study.data.mode,
         data_name=study.data.name,
-        trial_run=trial.run_key,
+        trial_run=trial_run,
         trial_key=trial.trial_key,
         trial_number=trial.number,
         protocol=request.protocol.key,

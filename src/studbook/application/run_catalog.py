@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from ..domain.errors import RunNotFound
 from ..domain.keys import RunKey
@@ -20,6 +20,9 @@ from .relay import Relay
 from .spill import join
 
 _BOTH = frozenset(Lifecycle)
+_KEY_DIGITS = 64
+_BACKEND_DIGITS = 32
+_FEWEST_DIGITS = 12
 
 
 class RunCatalog:
@@ -37,7 +40,8 @@ class RunCatalog:
         """The experiments of the store that may hold the project's runs."""
         if self._project.experiment is not None:
             return (self._project.experiment,)
-        return tuple(name for name in self._store.experiments() if name.startswith(f"{self._project.name}-"))
+        prefix = self._project.experiment_prefix
+        return tuple(name for name in self._store.experiments() if name.startswith(prefix))
 
     def find(
         self,
@@ -49,23 +53,35 @@ class RunCatalog:
         flush: bool = True,
         **tags: str,
     ) -> tuple[RunView, ...]:
-        """All runs of these stages with these tag values, oldest first.
+        """All runs of the project of these stages with these tag values, oldest first.
 
         Tags are named as in the vocabulary, with `_` for the dot: `study_key="sk3:…"`. `experiments` defaults to
         those of the project.
         """
         if flush:
             self._relay.drain()
-        wanted = tuple(stages)
         vocabulary = self._project.vocabulary
-        query = RunQuery(
-            experiments=self.experiments() if experiments is None else experiments,
-            statuses=statuses,
-            tags={vocabulary.key(name.replace("_", ".", 1)): text for name, text in tags.items()},
-            tag_in={vocabulary.key("run.stage"): frozenset(str(stage) for stage in wanted)},
-            lifecycles=lifecycles,
-        )
-        return tuple(self.views(query))
+        wanted = {name.replace("_", ".", 1): text for name, text in tags.items()}
+        wanted["run.project"] = self._project.name
+        known_stages = frozenset(str(stage) for stage in stages)
+        held = self.experiments() if experiments is None else experiments
+        found: dict[str, StoredRun] = {}
+        for stage_key in vocabulary.read_keys("run.stage"):
+            query = RunQuery(
+                experiments=held,
+                statuses=statuses,
+                # A name that is read under several keys cannot be asked for: it is looked at below.
+                tags={
+                    vocabulary.key(name): text
+                    for name, text in wanted.items()
+                    if len(vocabulary.read_keys(name)) == 1
+                },
+                tag_in={stage_key: known_stages},
+                lifecycles=lifecycles,
+            )
+            found.update({run.run_id: run for run in self._store.find(query) if self._has(run, wanted)})
+        ordered = sorted(found.values(), key=lambda run: (run.started_at_ms, run.run_id))
+        return tuple(self.view(run) for run in ordered)
 
     def find_all(self) -> tuple[RunView, ...]:
         """All active runs of the project, oldest first; flushes first."""
@@ -99,27 +115,22 @@ class RunCatalog:
         return self.view(self._store.get_run(run_id))
 
     def resolve(self, text: str) -> RunView:
-        """Like `by_ref`, and also by bare hex or a unique prefix (12 digits or more) of a run key."""
+        """Like `by_ref`, and also by bare hex or a unique prefix (12 digits or more) of a run key.
+
+        32 digits are a backend id first. Raises RunNotFound.
+        """
         self._relay.drain()
-        digits = text.removeprefix(f"{RunKey.KIND}:")
-        if len(digits) == 64 or text.startswith("run:") or not _is_hex(digits) or len(digits) == 32:
-            return self.by_ref(f"{RunKey.KIND}:{digits}" if len(digits) == 64 else text)
-        if len(digits) < 12:
-            raise RunNotFound(
-                f"{text!r} is too short to name a run",
-                cure="give 12 hexadecimal digits of its run key or more; `studbook runs` lists them",
-            )
-        found = [
-            view for view in self.find(tuple(Stage), flush=False) if view.ref.startswith(f"rk3:{digits}")
-        ]
-        if len(found) != 1:
-            raise RunNotFound(
-                f"{len(found)} runs have a key that begins with {digits}",
-                cure="give more digits: " + ", ".join(view.ref for view in found[:5])
-                if found
-                else "`studbook runs` lists the keys",
-            )
-        return found[0]
+        prefix = text.removeprefix(f"{RunKey.KIND}:")
+        if not _is_hex(prefix):
+            return self.by_ref(text)
+        if len(prefix) == _KEY_DIGITS:
+            return self.by_ref(f"{RunKey.KIND}:{prefix}")
+        if text == prefix and len(text) == _BACKEND_DIGITS:
+            try:
+                return self.by_ref(text)
+            except RunNotFound:
+                return self._by_prefix(prefix)
+        return self._by_prefix(prefix)
 
     def run_id(self, run_key: RunKey, timeout_s: float | None = None) -> str:
         """The backend id of a run, delivering first."""
@@ -134,21 +145,50 @@ class RunCatalog:
         """A page that shows the run, where there is one."""
         return self._store.run_url(self._store.get_run(view.run_id))
 
+    def _has(self, run: StoredRun, wanted: Mapping[str, str]) -> bool:
+        """Whether the run has these tag values, by the vocabulary's names."""
+        return all(
+            (self._project.vocabulary.find(name, run.tags) or ("", None))[1] == text
+            for name, text in wanted.items()
+        )
+
+    def _by_prefix(self, digits: str) -> RunView:
+        if len(digits) < _FEWEST_DIGITS:
+            raise RunNotFound(
+                f"{digits!r} is too short to name a run",
+                cure="give 12 hexadecimal digits of its run key or more; `studbook runs` lists them",
+            )
+        found: dict[str, RunView] = {}
+        for view in self.find(tuple(Stage), flush=False):
+            if view.ref.startswith(f"{RunKey.KIND}:{digits}"):
+                held = found.setdefault(view.ref, view)
+                if held.lifecycle is Lifecycle.DELETED:
+                    found[view.ref] = view
+        if len(found) != 1:
+            raise RunNotFound(
+                f"{len(found)} runs have a key that begins with {digits}",
+                cure="give more digits: " + ", ".join(list(found)[:5])
+                if found
+                else "`studbook runs` lists the keys",
+            )
+        return next(iter(found.values()))
+
     def _search(self, run_key: RunKey) -> str:
-        query = RunQuery(
-            experiments=self.experiments(),
-            statuses=ANY_STATUS,
-            tags={self._project.vocabulary.key("run.key"): run_key},
-            lifecycles=_BOTH,
-        )
-        for run in self._store.find(query):
-            return run.run_id
-        raise RunNotFound(
-            f"no run has the key {run_key}",
-            cure="check the key, the tracking URI and the project; `studbook runs` lists what is there",
-            run=str(run_key),
-        )
+        """The backend id of the run; a deleted one only where there is no other."""
+        experiments = self.experiments()
+        found: dict[Lifecycle, str] = {}
+        for key in self._project.vocabulary.read_keys("run.key"):
+            query = RunQuery(experiments, ANY_STATUS, tags={key: run_key}, lifecycles=_BOTH)
+            for run in self._store.find(query):
+                found.setdefault(run.lifecycle, run.run_id)
+        if not found:
+            raise RunNotFound(
+                f"no run has the key {run_key}",
+                cure="check the key, the tracking URI and the project; `studbook runs` lists what is there",
+                run=str(run_key),
+            )
+        return found.get(Lifecycle.ACTIVE) or found[Lifecycle.DELETED]
 
 
 def _is_hex(text: str) -> bool:
-    return bool(text) and all(character in "0123456789abcdef" for character in text)
+    return bool(text) and set(text) <= set("0123456789abcdef")

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import operator
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from ..domain.errors import ParamConflict, RunEnded
+from pydantic import JsonValue
+
+from ..domain.errors import ArtifactInvalid, MetricValueInvalid, ParamConflict, RunEnded, StudbookError
 from ..domain.events import Event
 from ..domain.keys import RunKey
 from ..domain.manifest import ArtifactKind, ArtifactManifest
-from ..domain.recorded_values import metric_values, typed_params
+from ..domain.recorded_values import metric_values, param_text, typed_params
 from ..domain.run import Ending, EndReason
 from ..domain.run_events import ArtifactLogged, MetricsLogged, ParamsLogged, RecordWritten, TagsSet
 from ..domain.run_events import RunEnded as RunEndedEvent
 from ..domain.stage import Stage
+from ..ports.log import get_logger
 from .ending import ending_of
 
 if TYPE_CHECKING:
@@ -24,11 +28,16 @@ if TYPE_CHECKING:
     from .recorder import Recorder
     from .store_artifact import ArtifactBuilder
 
+_STEPS = range(-(2**63), 2**63)
+
+_log = get_logger(__name__)
+
 
 class RunHandle:
     """Log to one run. Every call appends to the journal and returns at once; a context manager that ends it.
 
-    Safe from several threads. After the end, logging raises RunEnded.
+    Safe from several threads. After the end, logging raises RunEnded. What was opened below it and is still
+    open ends with it.
     """
 
     def __init__(
@@ -52,7 +61,8 @@ class RunHandle:
         self._artifacts = artifacts
         self._backend_id = backend_id
         self._lock = threading.Lock()
-        self._params: dict[str, object] = {}
+        self._params: dict[str, str] = {}
+        self._children: list[RunHandle] = []
         self._ending: Ending | None = None
 
     def __repr__(self) -> str:
@@ -72,24 +82,26 @@ class RunHandle:
 
         Raises MetricNameInvalid, MetricValueInvalid.
         """
-        self._append(MetricsLogged(metrics=metric_values(metrics, self.stage), step=step or 0))
+        self._append(MetricsLogged(metrics=metric_values(metrics, self.stage), step=_whole(step)))
 
     def log_params(self, params: Mapping[str, object]) -> None:
         """Record params, typed. Raises ParamConflict when one has another value already, ParamInvalid."""
         typed = typed_params(params)
         with self._lock:
-            for name, value in typed.items():
-                if name in self._params and self._params[name] != value:
+            # Compared as a store will hold them: there 1 and 1.0 are one value, and 1 and true are two.
+            texts = {name: param_text(value) for name, value in typed.items()}
+            for name, text in texts.items():
+                if self._params.get(name, text) != text:
                     raise ParamConflict(
-                        f"param {name!r} is {self._params[name]!r}, and would become {value!r}",
+                        f"param {name!r} is {self._params[name][:200]!r}, and would become {text[:200]!r}",
                         cure="params never change: log it under another name, or open a new run",
                         param=name,
                     )
-            self._params.update(typed)
-        self._append(ParamsLogged(params=typed))
+            self._append_open(ParamsLogged(params=typed))
+            self._params.update(texts)
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
-        """Set your own tags; the last write wins. Raises ReservedTag, TagInvalid."""
+        """Set your own tags; the last write wins. Raises ReservedTag, TagInvalid, UndeclaredTag."""
         self._append(TagsSet(tags=self._project.checked_tags(tags, self.stage)))
 
     def log_artifact(
@@ -103,31 +115,50 @@ class RunHandle:
         """Store a file or a folder with the run, under `name` (the path's own name when not given).
 
         Returns once its bytes are pinned in the home. Raises ArtifactInvalid, ArtifactNameInvalid,
-        SourceChanged.
+        SourceChanged; nothing stays pinned then.
         """
         source = Path(path)
+        if self._ending is not None:
+            raise self._ended()
         logged = self._artifacts.build(
             source,
             name=name or source.name,
-            kind=ArtifactKind(kind),
+            kind=_kind(kind),
             run_key=self.key,
             stage=self.stage,
             profile=profile,
         )
-        self._append(logged)
+        try:
+            self._append(logged)
+        except BaseException:
+            self._artifacts.pins.release(logged.pin)
+            raise
         return ArtifactManifest.model_validate(logged.manifest)
 
     def record(self, *events: Event | ArtifactLogged | RecordWritten) -> None:
         """Append domain events of this run: for use cases."""
         self._append(*events)
 
-    def end(self, ending: Ending, *events: Event) -> None:
-        """Append the stage's last events and the end of the run, as one."""
+    def begin(self, *events: Event, params: Mapping[str, JsonValue]) -> None:
+        """Append the run's beginning with its first params, as one: for whoever opens the run."""
         with self._lock:
-            if self._ending is not None:
-                raise self._ended()
+            self._append_open(*events, *([ParamsLogged(params=dict(params))] if params else []))
+            self._params.update({name: param_text(value) for name, value in params.items()})
+
+    def adopt(self, child: RunHandle) -> None:
+        """Have the child end when this run ends, if it is still open then."""
+        with self._lock:
+            self._children = [*(each for each in self._children if each.ending is None), child]
+
+    def end(self, ending: Ending, *events: Event) -> None:
+        """Append the stage's last events and the end of the run, as one. Raises RunEnded."""
+        if self._ending is not None:
+            raise self._ended()
+        for child in self._children:
+            child.give_up(EndReason.PARENT_ENDED)
+        with self._lock:
+            self._append_open(*events, RunEndedEvent(ending=ending))
             self._ending = ending
-        self._recorder.record(self.key, *events, RunEndedEvent(ending=ending))
 
     def __enter__(self) -> Self:
         return self
@@ -135,15 +166,33 @@ class RunHandle:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._ending is None:
+        if self._ending is not None:
+            return
+        try:
             self.end(ending_of(error))
+        except StudbookError as failure:
+            if error is None:
+                raise
+            # The body's own exception is what the caller must see.
+            _log.error("run end not recorded", run=str(self.key), error=failure.problem)
+
+    def give_up(self, reason: EndReason) -> None:
+        """End the run as KILLED, if it is still open."""
+        try:
+            self.end(Ending.killed(reason))
+        except RunEnded:
+            return
 
     def abandon(self) -> None:
         """End the run as given up, if it is still open: the book is closing."""
-        if self._ending is None:
-            self.end(Ending.killed(EndReason.ABANDONED))
+        self.give_up(EndReason.ABANDONED)
 
     def _append(self, *events: Event) -> None:
+        with self._lock:
+            self._append_open(*events)
+
+    def _append_open(self, *events: Event) -> None:
+        """Append under the lock, so that nothing of this run follows its end."""
         if self._ending is not None:
             raise self._ended()
         self._recorder.record(self.key, *events)
@@ -154,3 +203,30 @@ class RunHandle:
             cure="log before the run ends, or open a new run",
             run=str(self.key),
         )
+
+
+def _whole(step: object) -> int:
+    if step is None:
+        return 0
+    if isinstance(step, float) and step.is_integer():
+        step = int(step)
+    try:
+        whole = operator.index(step)  # type: ignore[arg-type]  # what is no integer is told below
+    except TypeError:
+        whole = _STEPS.stop
+    if whole not in _STEPS:
+        raise MetricValueInvalid(
+            f"{step!r:.100} is no step", cure="count steps with an int that 64 bits can hold", step=step
+        )
+    return whole
+
+
+def _kind(kind: ArtifactKind | str) -> ArtifactKind:
+    try:
+        return ArtifactKind(kind)
+    except ValueError:
+        raise ArtifactInvalid(
+            f"{kind!r:.100} is no kind of artifact",
+            cure="use one of " + ", ".join(str(each) for each in ArtifactKind),
+            reason="UNKNOWN_KIND",
+        ) from None

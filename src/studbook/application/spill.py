@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -13,6 +14,8 @@ from ..ports.artifact_store import ArtifactStore
 from ..ports.capabilities import Capabilities
 
 _PREFIX = "spill:"
+_OURS = "spill:sha256:"
+_MARK = re.compile(r"spill:sha256:([0-9a-f]{64})")
 
 
 def spill(batch: RecordBatch, run_id: str, limits: Capabilities, artifacts: ArtifactStore) -> RecordBatch:
@@ -27,35 +30,46 @@ def spill(batch: RecordBatch, run_id: str, limits: Capabilities, artifacts: Arti
     )
 
 
+def is_spilled(text: str, longest: int) -> bool:
+    """Whether a value of the user's or ours cannot stand as it is; `longest` is in characters."""
+    return len(text) > longest or text.startswith(_PREFIX)
+
+
 def _shorten(
     values: Mapping[str, str], longest: int, run_id: str, artifacts: ArtifactStore
 ) -> dict[str, str]:
     short = dict(values)
     for key, text in values.items():
-        if len(text) > longest or text.startswith(_PREFIX):
+        if is_spilled(text, longest):
             content = text.encode()
             digest = hashlib.sha256(content).hexdigest()
             artifacts.put_record(run_id, _path(digest), content)
-            short[key] = f"{_PREFIX}sha256:{digest}"
+            short[key] = f"{_OURS}{digest}"
     return short
 
 
 def join(run: StoredRun, artifacts: ArtifactStore) -> StoredRun:
-    """The run with every spilled value back in its place, verified. Raises SpillMissing."""
-    if not any(text.startswith(_PREFIX) for values in (run.tags, run.params) for text in values.values()):
+    """The run with every spilled value back in its place, verified. Raises SpillMissing.
+
+    What only looks like a mark is another program's value, and stays.
+    """
+    if not any(text.startswith(_OURS) for values in (run.tags, run.params) for text in values.values()):
         return run
     return replace(run, tags=_restore(run, run.tags, artifacts), params=_restore(run, run.params, artifacts))
 
 
 def _restore(run: StoredRun, values: Mapping[str, str], artifacts: ArtifactStore) -> dict[str, str]:
     return {
-        key: _fetch(run, key, text, artifacts) if text.startswith(_PREFIX) else text
+        key: _fetch(run, key, text, artifacts) if text.startswith(_OURS) else text
         for key, text in values.items()
     }
 
 
 def _fetch(run: StoredRun, key: str, mark: str, artifacts: ArtifactStore) -> str:
-    digest = mark.rpartition(":")[2]
+    marked = _MARK.fullmatch(mark)
+    if marked is None:
+        raise _missing(run, key, "is named by a mark that was altered")
+    digest = marked[1]
     try:
         content = artifacts.read(run.run_id, _path(digest))
     except ArtifactNotFound as error:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import rfc8785
 
-from ..domain.errors import StudbookError
+from ..domain.errors import ArtifactInvalid, RunEnded, StudbookError
 from ..domain.keys import RunKey
 from ..domain.store_writes import (
     CreateRun,
@@ -18,13 +18,14 @@ from ..domain.store_writes import (
     UploadArtifact,
     WriteRecord,
 )
+from ..domain.stored_run import Lifecycle
 from ..domain.vocabulary import Vocabulary
 from ..ports.artifact_store import ArtifactStore
 from ..ports.delivery_ledger import DeliveryLedger
 from ..ports.pins import Pins
 from ..ports.run_query import ANY_STATUS, RunQuery
 from ..ports.tracking_store import NewRun, TrackingStore
-from .spill import spill
+from .spill import is_spilled, spill
 
 
 class RunUnknown(StudbookError):
@@ -65,15 +66,12 @@ class StoreWriter:
                 case CreateRun():
                     self._create(write)
                 case WriteRecord():
-                    content = rfc8785.dumps(write.content)
-                    self._artifacts.put_record(self._run_id(write.run_key), write.path, content)
+                    self._artifacts.put_record(self._run_id(write.run_key), write.path, _canonical(write))
                 case UploadArtifact():
                     self._upload(write)
                     held.setdefault(write.run_key, []).append(RecordBatch(tags=write.tags))
                 case EndRun():
-                    batches = held.pop(write.run_key, [])
-                    self._record(write.run_key, [*batches, RecordBatch(tags=write.tags)])
-                    self._store.end_run(self._run_id(write.run_key), write.status, write.ended_at_ms)
+                    self._end(write, held.pop(write.run_key, []))
         for run_key, batches in held.items():
             self._record(run_key, batches)
 
@@ -87,8 +85,11 @@ class StoreWriter:
         if self._ledger.run_id(write.run_key) is not None:
             return
         parent_id = None if write.parent is None else self._parent_id(write, write.parent)
+        longest = self._store.capabilities.tag_value_length
+        # What must spill has no run to spill to yet; it follows with the run's first record.
+        tags = {key: text for key, text in write.tags.items() if not is_spilled(text, longest)}
         run_id = self._store.create_run(
-            NewRun(write.run_key, write.experiment, write.name, write.started_at_ms, write.tags, parent_id)
+            NewRun(write.run_key, write.experiment, write.name, write.started_at_ms, tags, parent_id)
         )
         self._ledger.bind(write.run_key, run_id)
 
@@ -99,15 +100,21 @@ class StoreWriter:
         return known
 
     def _search(self, run_key: RunKey, experiment: str) -> str | None:
-        query = RunQuery(
-            experiments=(experiment,),
-            statuses=ANY_STATUS,
-            tags={self._vocabulary.key("run.key"): run_key},
-            tag_fields=frozenset(),
-            param_fields=frozenset(),
-            metric_fields=frozenset(),
-        )
-        return next((run.run_id for run in self._store.find(query)), None)
+        """The run that another home delivered; a deleted one only where there is no other."""
+        found: dict[Lifecycle, str] = {}
+        for key in self._vocabulary.read_keys("run.key"):
+            query = RunQuery(
+                experiments=(experiment,),
+                statuses=ANY_STATUS,
+                tags={key: run_key},
+                lifecycles=frozenset(Lifecycle),
+                tag_fields=frozenset(),
+                param_fields=frozenset(),
+                metric_fields=frozenset(),
+            )
+            for run in self._store.find(query):
+                found.setdefault(run.lifecycle, run.run_id)
+        return found.get(Lifecycle.ACTIVE) or found.get(Lifecycle.DELETED)
 
     def _run_id(self, run_key: RunKey) -> str:
         run_id = self._ledger.run_id(run_key)
@@ -118,10 +125,43 @@ class StoreWriter:
     def _record(self, run_key: RunKey, batches: list[RecordBatch]) -> None:
         run_id = self._run_id(run_key)
         for batch in _merge(batches):
-            self._store.record(run_id, spill(batch, run_id, self._store.capabilities, self._artifacts))
+            self._store.record(run_id, self._spilled(run_id, batch))
+
+    def _spilled(self, run_id: str, batch: RecordBatch) -> RecordBatch:
+        return spill(batch, run_id, self._store.capabilities, self._artifacts)
+
+    def _end(self, write: EndRun, batches: list[RecordBatch]) -> None:
+        """Record, then end: whoever sees the run ended sees all of it. Another end leaves no trace."""
+        run_id = self._run_id(write.run_key)
+        last = RecordBatch(tags=write.tags)
+        if last:
+            self._refuse_other_end(run_id, write, self._spilled(run_id, last))
+        self._record(write.run_key, [*batches, last])
+        self._store.end_run(run_id, write.status, write.ended_at_ms)
+
+    def _refuse_other_end(self, run_id: str, write: EndRun, last: RecordBatch) -> None:
+        run = self._store.get_run(run_id)
+        if run.status.terminal and (
+            run.status is not write.status or any(run.tags.get(k, v) != v for k, v in last.tags.items())
+        ):
+            raise RunEnded(
+                f"run {run_id} has ended {run.status} already, otherwise",
+                cure="more work is a new attempt: open a new run",
+                run=run_id,
+            )
 
     def _upload(self, write: UploadArtifact) -> None:
         self._artifacts.put(self._run_id(write.run_key), self._pins.path(write.pin), write.manifest)
+
+
+def _canonical(write: WriteRecord) -> bytes:
+    try:
+        return rfc8785.dumps(write.content)
+    except rfc8785.CanonicalizationError as error:
+        raise ArtifactInvalid(
+            f"{write.path} holds a value that canonical JSON cannot write",
+            cure="report it, with the event: records hold finite numbers below 2**53 only",
+        ) from error
 
 
 def _merge(batches: Iterable[RecordBatch]) -> Iterator[RecordBatch]:

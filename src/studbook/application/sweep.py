@@ -20,11 +20,11 @@ from ..ports.clock import Clock
 from ..ports.locks import Locks
 from ..ports.sampler import SampledStudy, Sampler, TrialState
 from ..ports.trial_executor import TrialExecutor
-from .ending import ending_of
+from .ending import ending_without_result
 from .recorder import Recorder
 from .run_opening import RunOpening
 from .study_history import HistoryReader, StudyHistory
-from .sweep_result import SweepResult, TrialRecord, best_of
+from .sweep_result import SweepResult, TrialRecord, best_of, pareto_of
 from .sweep_session import SweepRequest, SweepSession
 from .trial_runner import TrialRunner
 
@@ -98,7 +98,7 @@ class RunSweep:
         session = SweepSession(
             request,
             sampled,
-            history.trials,
+            history,
             identity.key,
             started.experiment,
             runner=self._runner,
@@ -110,7 +110,7 @@ class RunSweep:
         try:
             self._executor.run(session.next_task, request.workers)
         except BaseException as error:
-            self._close(identity.key, session.trials, request, "interrupted", ending_of(error))
+            self._close(identity.key, session.trials, request, "interrupted", ending_without_result(error))
             raise
         failed = session.outcome == "failed"
         ending = Ending.finished()
@@ -159,7 +159,11 @@ class RunSweep:
         ending: Ending,
     ) -> None:
         best = best_of(request.study, trials)
-        counts = SweepResult(request.study, key, outcome, trials).counts()
+        counted = SweepResult(request.study, key, outcome, trials).counts()
+        counts = {f"trials_{name}": number for name, number in counted.items()}
+        pareto = pareto_of(request.study, trials) if len(request.study.objectives) > 1 else ()
+        if len(request.study.objectives) > 1:
+            counts["pareto_size"] = len(pareto)
         closed = StudyClosed.model_validate(
             {
                 "outcome": outcome,
@@ -168,21 +172,37 @@ class RunSweep:
                 "best_run": best.run_key if best else None,
             }
         )
-        rows: list[JsonValue] = [_row(trial) for trial in trials]
+        on_front = {trial.number for trial in pareto}
+        rows: list[JsonValue] = [_row(trial, in_pareto_set=trial.number in on_front) for trial in trials]
         self._recorder.record(key, closed, _record("trials", rows), RunEnded(ending=ending))
 
 
 def _check(request: SweepRequest) -> None:
-    if request.trials < 1:
+    if not callable(request.train):
         raise StudyInvalid(
-            f"a sweep of {request.trials} trials searches nothing", cure="give trials=1 or more"
+            f"the training function is a {type(request.train).__name__}",
+            cure="give a function that takes the context and returns the metrics",
         )
-    if request.workers < 1:
-        raise StudyInvalid(f"{request.workers} workers cannot work", cure="give workers=1 or more")
-    if len(request.study.objectives) > 1 and request.study.pruning is not None:
+    counts: dict[str, object] = {
+        "trials": request.trials,
+        "workers": request.workers,
+        "max_consecutive_failures": request.max_consecutive_failures,
+    }
+    if request.max_failed_trials is not None:
+        counts["max_failed_trials"] = request.max_failed_trials
+    for name, count in counts.items():
+        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+            raise StudyInvalid(
+                f"{name}={count!r}: a sweep needs a whole number", cure=f"give {name}=1 or more"
+            )
+    timeout: object = request.timeout_s
+    if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
         raise StudyInvalid(
-            "a pruner cannot judge several objectives", cure="leave out the pruner, or keep one objective"
+            f"timeout_s={timeout!r} leaves no time for a trial",
+            cure="give timeout_s= more than 0 seconds, or leave it out",
         )
+    if request.duplicates not in ("reuse", "rerun"):
+        raise StudyInvalid(f"duplicates={request.duplicates!r}", cure="use 'reuse' or 'rerun'")
 
 
 def _settings(request: SweepRequest, number: int) -> dict[str, JsonValue]:
@@ -216,8 +236,8 @@ def _record(name: str, content: JsonValue) -> RecordWritten:
     return RecordWritten(name=name, content=content, digest=content_digest_text(rfc8785.dumps(content)))
 
 
-def _row(trial: TrialRecord) -> JsonValue:
-    return {
+def _row(trial: TrialRecord, *, in_pareto_set: bool) -> JsonValue:
+    row: dict[str, JsonValue] = {
         "number": trial.number,
         "trial_key": str(trial.trial_key),
         "run_key": str(trial.run_key),
@@ -225,8 +245,10 @@ def _row(trial: TrialRecord) -> JsonValue:
         "state": str(trial.state),
         "params": dict(trial.params),
         "values": dict(trial.values) if trial.values is not None else None,
+        "folds": [dict(fold) for fold in trial.folds],
         "duplicate_of": str(trial.duplicate_of) if trial.duplicate_of else None,
     }
+    return {**row, "pareto": True} if in_pareto_set else row
 
 
 def _commonest(errors: list[str]) -> str:

@@ -13,15 +13,18 @@ from ..domain.keys import RunKey, TrialKey
 from ..domain.run import EndReason
 from ..domain.run_events import MetricsLogged
 from ..domain.run_identity import RunIdentity, of_trial
+from ..domain.run_writes import milliseconds
 from ..domain.search_events import TrialCompleted, TrialPruned, TrialStarted
 from ..domain.seeds import trial_seed
 from ..domain.study import StudyDefinition
 from ..domain.trial import trial_key
 from ..ports.clock import Clock
 from ..ports.sampler import Proposal, SampledStudy, TrialState
+from .ending import error_text
 from .notices import SweepProgress
 from .recorder import Recorder
 from .run_opening import RunOpening
+from .study_history import StudyHistory
 from .sweep_result import TrialRecord, best_of
 from .train_context import TrainingFunction
 from .trial_plan import Completed, Failed, Outcome, Pruned, TrialPlan
@@ -60,7 +63,7 @@ class SweepSession:
         self,
         request: SweepRequest,
         sampled: SampledStudy,
-        history: tuple[TrialRecord, ...],
+        history: StudyHistory,
         sweep: RunKey,
         experiment: str,
         *,
@@ -81,11 +84,13 @@ class SweepSession:
         self._clock = clock
         self._work_dir = work_dir
         self._changed = threading.Condition()
-        self._records: dict[int, TrialRecord] = {record.number: record for record in history}
+        self._records: dict[int, TrialRecord] = {record.number: record for record in history.trials}
+        self._scored_folds = dict(history.scored_folds)
         self._started_ns = clock.monotonic_ns()
         self._consecutive_failures = 0
         self._failed = 0
         self._stop_asked = False
+        self._broken = False
         self.outcome: SessionOutcome = "completed"
         self.errors: list[str] = []
 
@@ -127,6 +132,8 @@ class SweepSession:
     def _over(self) -> bool:
         request = self._request
         elapsed = (self._clock.monotonic_ns() - self._started_ns) / 1e9
+        if self._broken:
+            return True
         if self._stop_asked:
             self.outcome = "stopped"
         elif self._done() >= request.trials:
@@ -143,9 +150,7 @@ class SweepSession:
 
     def _done(self) -> int:
         return sum(
-            1
-            for record in self._records.values()
-            if record.state in (TrialState.COMPLETE, TrialState.PRUNED) or record.duplicate_of is not None
+            1 for record in self._records.values() if record.state in (TrialState.COMPLETE, TrialState.PRUNED)
         )
 
     def _task(self, proposal: Proposal) -> Callable[[], None] | None:
@@ -155,12 +160,12 @@ class SweepSession:
             same = [record for record in self._records.values() if record.trial_key == key]
         if self._request.duplicates == "reuse" and self._repeated(proposal, key, same):
             return None
-        attempt = 1 + len(same)
+        attempt = 1 + max((record.attempt for record in same), default=0)
         identity = of_trial(self._opening.project.name, key, attempt)
         record = TrialRecord(proposal.number, key, identity.key, attempt, TrialState.RUNNING, params)
+        record = replace(record, started_at=self._start(identity, record))
         with self._changed:
             self._records[record.number] = record
-        self._start(identity, record)
         plan = TrialPlan(
             study=self._study,
             train=self._request.train,
@@ -174,16 +179,17 @@ class SweepSession:
             folds=self._request.folds,
             fold_runs=self._request.fold_runs,
             work_dir=self._work_dir / f"{key.folder}-{attempt}",
+            scored_folds=self._scored_folds if self._request.duplicates == "reuse" else {},
         )
         return lambda: self._train(plan, record)
 
     def _repeated(self, proposal: Proposal, key: TrialKey, same: list[TrialRecord]) -> bool:
         """Tell a point that was tried before without training it again."""
         earlier = next((r for r in same if r.state in (TrialState.COMPLETE, TrialState.PRUNED)), None)
-        failures = sum(1 for r in same if r.state is TrialState.FAILED)
-        if earlier is None and failures < _ATTEMPTS_OF_A_FAILING_POINT:
+        failures = [r for r in same if r.state is TrialState.FAILED and r.duplicate_of is None]
+        if earlier is None and len(failures) < _ATTEMPTS_OF_A_FAILING_POINT:
             return False
-        source = earlier or same[-1]
+        source = earlier or failures[-1]
         attributes = {
             "trial_key": str(key),
             "run_key": str(source.run_key),
@@ -196,6 +202,7 @@ class SweepSession:
             self._records[number] = record
             if earlier is None:
                 self._sampled.fail(number, attributes)
+                self._count_failure(source.error or "a point that had failed before")
                 return True
             if earlier.values is None:
                 self._sampled.prune(number, attributes)
@@ -217,7 +224,8 @@ class SweepSession:
         self._tell_progress()
         return True
 
-    def _start(self, identity: RunIdentity, record: TrialRecord) -> None:
+    def _start(self, identity: RunIdentity, record: TrialRecord) -> int:
+        """Begin the trial's run; when, in UTC milliseconds."""
         study = self._study
         tokens = {
             "model": study.model_family,
@@ -225,7 +233,7 @@ class SweepSession:
             "trial": record.trial_key,
             "trial_number": record.number,
         }
-        self._recorder.record(
+        started, _ = self._recorder.record(
             identity.key,
             self._opening.started(identity, tokens, experiment=self._experiment, parent=self._sweep),
             TrialStarted(
@@ -238,14 +246,26 @@ class SweepSession:
                 params=dict(record.params),
             ),
         )
+        return milliseconds(started.occurred_at_ns)
 
     def _train(self, plan: TrialPlan, record: TrialRecord) -> None:
         try:
-            outcome = self._runner.run(plan, self._pruner(record.number))
+            try:
+                outcome, ended_ns = self._runner.run(plan, self._pruner(record.number))
+            except BaseException as error:
+                self._break_off()
+                self._end(record, Failed(reason=EndReason.ERROR, error=error_text(error)))
+                raise
+            self._end(replace(record, ended_at=milliseconds(ended_ns)), outcome)
         except BaseException:
-            self._end(record, Failed(reason=EndReason.ERROR, error="interrupted"))
+            self._break_off()
             raise
-        self._end(record, outcome)
+
+    def _break_off(self) -> None:
+        """No further trial: an error that is not the trial's own is on its way to the caller."""
+        with self._changed:
+            self._broken = True
+            self._changed.notify_all()
 
     def _pruner(self, number: int) -> Pruner:
         def report(value: float, step: int) -> None:
@@ -268,28 +288,38 @@ class SweepSession:
         with self._changed:
             best_before = best_of(self._study, tuple(self._records.values()))
             match outcome:
-                case Completed(values, _):
+                case Completed(values, _, folds, _):
                     self._sampled.complete(number, tuple(values.values()), attributes)
-                    ended = replace(record, state=TrialState.COMPLETE, values=values)
+                    ended = replace(record, state=TrialState.COMPLETE, values=values, folds=folds)
                 case Pruned():
                     self._sampled.prune(number, attributes)
                     ended = replace(record, state=TrialState.PRUNED)
                 case Failed(_, error):
                     self._sampled.fail(number, attributes)
                     ended = replace(record, state=TrialState.FAILED, error=error)
-                    self.errors.append(error)
+                    self._count_failure(error)
+            if ended.state is not TrialState.FAILED:
+                self._consecutive_failures = 0
             self._records[number] = ended
-            failed = ended.state is TrialState.FAILED
-            self._failed += failed
-            self._consecutive_failures = self._consecutive_failures + 1 if failed else 0
             best = best_of(self._study, tuple(self._records.values()))
             complete = sum(1 for r in self._records.values() if r.state is TrialState.COMPLETE)
             self._changed.notify_all()
-        if best is not None and best is not best_before and best.values is not None:
+        value, value_before = self._value(best), self._value(best_before)
+        if value is not None and value != value_before:
             metric = self._study.objectives[0].metric
-            improved = MetricsLogged(metrics={f"best_{metric}": best.values[metric]}, step=complete)
-            self._recorder.record(self._sweep, improved)
+            self._recorder.record(
+                self._sweep, MetricsLogged(metrics={f"best_{metric}": value}, step=complete)
+            )
         self._tell_progress()
+
+    def _count_failure(self, error: str) -> None:
+        self.errors.append(error)
+        self._failed += 1
+        self._consecutive_failures += 1
+
+    def _value(self, trial: TrialRecord | None) -> float | None:
+        """The value of the one objective."""
+        return trial.values[self._study.objectives[0].metric] if trial and trial.values else None
 
     def _tell_progress(self) -> None:
         trials = self.trials
@@ -301,7 +331,7 @@ class SweepSession:
                 family=self._study.model_family,
                 trials_done=self._done(),
                 trials_total=self._request.trials,
-                best=best.values[self._study.objectives[0].metric] if best and best.values else None,
+                best=self._value(best),
                 states={str(state): states.count(state) for state in TrialState},
             )
         )

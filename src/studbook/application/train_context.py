@@ -69,7 +69,9 @@ class FoldContext:
         return self._planned
 
     def _use(self, fold: Fold) -> Fold:
-        self._used = fold.digest
+        # Once another split was asked for, asking for the planned one proves nothing.
+        if self._planned is None or self._used in (None, self._planned.digest):
+            self._used = fold.digest
         return fold
 
 
@@ -104,6 +106,7 @@ class TrainContext:
         self._log_metrics = log_metrics
         self._report = report
         self._should_prune = should_prune
+        self._last_step = 0
 
     @property
     def output_dir(self) -> Path:
@@ -113,7 +116,14 @@ class TrainContext:
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Record measured values on this run."""
-        self._log_metrics(metrics, step or 0)
+        at = int(step or 0)
+        self._log_metrics(metrics, at)
+        self._last_step = max(self._last_step, at)
+
+    @property
+    def last_step(self) -> int:
+        """The highest step that values were logged at so far."""
+        return self._last_step
 
     def report(self, value: float, step: int) -> None:
         """An intermediate value of the objective; finite, steps increasing. Without folds the pruner sees it."""

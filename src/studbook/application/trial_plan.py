@@ -12,16 +12,25 @@ from pydantic import JsonValue
 from ..domain.errors import MetricValueInvalid
 from ..domain.event_values import Metrics
 from ..domain.folds import Fold
-from ..domain.keys import RunKey, TrialKey
+from ..domain.keys import FoldKey, RunKey, TrialKey
 from ..domain.run import EndReason
 from ..domain.study import StudyDefinition
 from .train_context import TrainingFunction
 
 
 @dataclass(frozen=True, slots=True)
+class ScoredFold:
+    """A FINISHED fold run and what it reported: the same split of the same point need not be trained again."""
+
+    run: RunKey
+    metrics: Metrics
+
+
+@dataclass(frozen=True, slots=True)
 class TrialPlan:
     """One trial to train. `folds` is empty when the training function evaluates in its own way; a fold is None
-    when its split is not known beforehand.
+    when its split is not known beforehand. `scored_folds` are those that earlier attempts left; new ones are
+    added.
     """
 
     study: StudyDefinition
@@ -36,6 +45,7 @@ class TrialPlan:
     folds: tuple[Fold | None, ...]
     fold_runs: bool
     work_dir: Path
+    scored_folds: dict[FoldKey, ScoredFold]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,8 @@ class Completed:
 
     values: Metrics
     metrics: Metrics
+    folds: tuple[Metrics, ...] = ()
+    last_step: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,4 +84,4 @@ def checked_report(value: float, step: int, last: tuple[int, float] | None) -> t
             f"report({value}, step={step}) after step {last[0] if last else 'none'}",
             cure="report finite values, with increasing steps",
         )
-    return step, float(value)
+    return int(step), float(value)

@@ -15,7 +15,7 @@ from ..domain.search_events import TrialCompleted, TrialFailed, TrialPruned
 from ..domain.stage import Stage
 from ..domain.trial_metrics import trial_spread, trial_values
 from ..ports.log import get_logger
-from .ending import ending_of, error_text
+from .ending import ending_without_result, error_text
 from .fold_runner import FoldRunner
 from .recorder import Recorder
 from .train_context import PruneTrial, TrainContext
@@ -40,9 +40,11 @@ class TrialRunner:
         self._recorder = recorder
         self._folds = folds
 
-    def run(self, plan: TrialPlan, pruner: Pruner) -> Outcome:
-        """Train, and append the trial's end. An exception of the training function makes the trial FAILED;
-        KeyboardInterrupt, SystemExit and MemoryError end it and pass on.
+    def run(self, plan: TrialPlan, pruner: Pruner) -> tuple[Outcome, int]:
+        """Train, and append the trial's end; its outcome, and when (UTC nanoseconds) it ended.
+
+        An exception of the training function makes the trial FAILED; KeyboardInterrupt, SystemExit and
+        MemoryError end it and pass on.
         """
         try:
             outcome = self._over_folds(plan, pruner) if plan.folds else self._whole(plan, pruner)
@@ -50,12 +52,12 @@ class TrialRunner:
             failed = TrialFailed(
                 number=plan.number, trial_key=plan.trial_key, reason="interrupted", error=error_text(error)
             )
-            self._recorder.record(plan.run_key, failed, RunEnded(ending=ending_of(error)))
+            self._recorder.record(plan.run_key, failed, RunEnded(ending=ending_without_result(error)))
             raise
         finally:
             shutil.rmtree(plan.work_dir, ignore_errors=True)
-        self._recorder.record(plan.run_key, *_end_events(plan, outcome))
-        return outcome
+        *_, ended = self._recorder.record(plan.run_key, *_end_events(plan, outcome))
+        return outcome, ended.occurred_at_ns
 
     def _over_folds(self, plan: TrialPlan, pruner: Pruner) -> Outcome:
         scored: list[Scored] = []
@@ -64,19 +66,26 @@ class TrialRunner:
             if isinstance(fold, Failed):
                 return fold
             scored.append(fold)
-            if len(scored) < len(plan.folds) and len(plan.study.objectives) == 1:
-                pruned = self._between_folds(plan, pruner, scored)
+            if len(plan.study.objectives) == 1:
+                pruned = self._after_fold(plan, pruner, scored)
                 if pruned is not None:
                     return pruned
         reported = [fold.metrics for fold in scored]
-        return Completed(trial_values(plan.study, reported), trial_spread(plan.study, reported))
+        return Completed(
+            trial_values(plan.study, reported),
+            trial_spread(plan.study, reported),
+            folds=tuple(fold.objectives for fold in scored),
+        )
 
-    def _between_folds(self, plan: TrialPlan, pruner: Pruner, scored: list[Scored]) -> Pruned | None:
+    def _after_fold(self, plan: TrialPlan, pruner: Pruner, scored: list[Scored]) -> Pruned | None:
+        """The pruner sees the running mean after each fold, and may judge while folds are left."""
         metric = plan.study.objectives[0].metric
         running = math.fsum(fold.objectives[metric] for fold in scored) / len(scored)
         self._intermediate(plan, running, len(scored))
         pruner.report(running, len(scored))
-        return Pruned(step=len(scored), last_value=running) if pruner.should_prune() else None
+        if len(scored) == len(plan.folds) or not pruner.should_prune():
+            return None
+        return Pruned(step=len(scored), last_value=running)
 
     def _whole(self, plan: TrialPlan, pruner: Pruner) -> Outcome:
         last: tuple[int, float] | None = None
@@ -84,11 +93,12 @@ class TrialRunner:
         def report(value: float, step: int) -> None:
             nonlocal last
             last = checked_report(value, step, last)
-            self._intermediate(plan, value, step)
-            pruner.report(value, step)
+            self._intermediate(plan, last[1], last[0])
+            pruner.report(last[1], last[0])
 
+        context = self._context(plan, report, pruner.should_prune)
         try:
-            returned = plan.train(self._context(plan, report, pruner.should_prune))
+            returned = plan.train(context)
         except PruneTrial:
             return Pruned(*(last or (0, None)))
         except MemoryError:
@@ -100,7 +110,7 @@ class TrialRunner:
         if isinstance(result, Unusable):
             return Failed(result.reason, result.error)
         others = {name: value for name, value in result.metrics.items() if name not in result.objectives}
-        return Completed(result.objectives, others)
+        return Completed(result.objectives, others, last_step=context.last_step)
 
     def _context(
         self, plan: TrialPlan, report: Callable[[float, int], None], should_prune: Callable[[], bool]
@@ -129,8 +139,10 @@ class TrialRunner:
 def _end_events(plan: TrialPlan, outcome: Outcome) -> tuple[Event, ...]:
     number, key = plan.number, plan.trial_key
     match outcome:
-        case Completed(values, metrics):
-            completed = TrialCompleted(number=number, trial_key=key, values=values, metrics=metrics)
+        case Completed(values, metrics, _, last_step):
+            completed = TrialCompleted(
+                number=number, trial_key=key, values=values, metrics=metrics, last_step=last_step
+            )
             return completed, RunEnded(ending=Ending.finished())
         case Pruned(step, last_value):
             pruned = TrialPruned(

@@ -10,11 +10,12 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from ..domain.naming import NamingTemplates
 from ..domain.stage import Stage
-from ..domain.value import Value
+from ..domain.value import Described
 from ..domain.vocabulary import DEFAULT_VOCABULARY, Vocabulary
 from .statement import DELIMITER, PREFIX
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)")
+_DurationText = Annotated[str, Field(pattern=f"^{_DURATION.pattern}$")]
 _SECONDS_IN = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -27,52 +28,76 @@ def _seconds(value: object) -> object:
     return float(found[1]) * _SECONDS_IN[found[2]]
 
 
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0, allow_inf_nan=False)]
+Seconds = Annotated[
+    float,
+    Field(ge=0, allow_inf_nan=False),
+    BeforeValidator(_seconds, json_schema_input_type=Annotated[float, Field(ge=0)] | _DurationText),
+]
 
 
-class Tracking(Value):
+class Tracking(Described):
     """Where events are delivered to; `uri` may hold credentials."""
 
     uri: str | None = Field(repr=False)
+    """Where runs go, by the URI's scheme; null: `mlflow.db` beside the home."""
 
 
-class Delivery(Value):
+class Delivery(Described):
     """Who carries events from the journal to the stores, and how long leaving a book waits, in seconds."""
 
     mode: Literal["inline", "manual"]
+    """`inline`: this process delivers; `manual`: nothing is delivered but by `flush` and by questions."""
     exit_timeout: Seconds
+    """How long leaving a book waits for the delivery: seconds, or a number with s, m, h or d."""
 
 
-class Sweep(Value):
+class Sweep(Described):
     """What a sweep does unless its call says otherwise."""
 
     workers: int = Field(ge=1)
+    """Trials that run at the same time, in threads."""
     max_consecutive_failures: int = Field(ge=1)
+    """So many FAILED trials in a row end the sweep."""
     duplicates: Literal["reuse", "rerun"]
+    """`reuse`: a point that was trained is not trained again; `rerun`: it is."""
     fold_runs: bool
+    """Whether each fold has a run of its own; without, folds are recorded on their trial only."""
 
 
-class RunNames(Value):
+class RunNames(Described):
     """Templates of run names, by stage."""
 
     hpo_sweep: str
+    """A session of a sweep."""
     hpo_trial: str
+    """A trial."""
     hpo_fold: str
+    """A fold of a trial."""
     hpo_refit: str
+    """A refit."""
     benchmark: str
+    """A benchmark."""
     selection: str
+    """A recorded decision."""
     final_training: str
+    """A final training."""
     conversion: str
+    """A conversion."""
 
 
-class Naming(Value):
+class Naming(Described):
     """How runs, champion pointers and experiments are named, from `naming.yaml`."""
 
     hex_length: int
+    """Digits of a key in a name, 6 to 16."""
     max_length: int
+    """The longest run name, in characters, 16 to 250."""
     experiment: str
+    """Template of the experiments' names, when no single one is set."""
     pointer: str
+    """Template of the run names of champion pointers."""
     runs: RunNames
+    """Templates of run names, by stage."""
 
     def templates(self) -> NamingTemplates:
         """The checked templates. Raises ConfigError for what a name cannot be made from."""
@@ -85,21 +110,28 @@ class Naming(Value):
         )
 
 
-class CustomTag(Value):
+class CustomTag(Described):
     """A tag of the project's own, and the stages that may carry it."""
 
     key: str
+    """The tag's key."""
     stages: frozenset[Stage]
+    """The stages whose runs may carry it."""
 
 
-class Tags(Value):
+class Tags(Described):
     """Where studbook's tags are written, and which tags users may set, from `tags.yaml`."""
 
     schema_version: Literal[3]
+    """Version of the vocabulary."""
     keys: dict[str, str]
+    """Another key for a tag of the vocabulary, by its name."""
     aliases: dict[str, tuple[str, ...]]
+    """Keys that this project used before, by the tag's name: read, never written."""
     user_tags: Literal["open", "declared"]
+    """`open`: users may set any key that is not reserved; `declared`: those under `custom` only."""
     custom: dict[str, CustomTag]
+    """The project's own tags, by a name of its choice."""
 
     def vocabulary(self) -> Vocabulary:
         """The tag vocabulary with this project's keys. Raises ConfigError."""
@@ -110,22 +142,25 @@ class Tags(Value):
         return None if self.user_tags == "open" else {tag.key: tag.stages for tag in self.custom.values()}
 
 
-class ArtifactStorage(Value):
+class ArtifactStorage(Described):
     """What is left out of a stored tree: globs of one path component."""
 
     exclude: tuple[str, ...]
+    """Files and folders of a stored folder that are left out: globs of one path component."""
 
 
-class Artifacts(Value):
+class Artifacts(Described):
     """How files are stored."""
 
     store: ArtifactStorage
+    """How a folder is stored."""
 
 
-class Log(Value):
+class Log(Described):
     """The command line's log. A program that uses the library sets up its own."""
 
     level: Literal["debug", "info", "warning", "error"]
+    """The least severe records that the command line writes to stderr."""
 
 
 class Settings(BaseSettings):
@@ -138,24 +173,38 @@ class Settings(BaseSettings):
         frozen=True,
         extra="forbid",
         hide_input_in_errors=True,
+        use_attribute_docstrings=True,
         env_prefix=PREFIX,
         env_nested_delimiter=DELIMITER,
         env_ignore_empty=True,
     )
 
     project: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
+    """The project's name: part of run keys and of experiment names."""
     experiment: str | None
+    """One experiment for all stages; null: one a group of stages, named by `naming.yaml`."""
     environment: str | None
+    """A label on every run; null: as found (azureml, kaggle, colab, slurm or local)."""
     created_by: str
+    """Who runs it: a label on every run, left out when empty."""
     home: str | None
+    """The folder of journals, models and studies; null: `.studbook` beside `studbook.yaml`, else where you are."""
     tracking: Tracking
+    """Where events are delivered to."""
     delivery: Delivery
+    """Who delivers, and how long leaving waits."""
     sweep: Sweep
+    """What a sweep does unless its call says otherwise."""
     naming: Naming
+    """How runs and experiments are named."""
     tags: Tags
+    """Where tags are written, and which ones users may set."""
     selection: dict[str, JsonValue]
+    """How the best model is chosen."""
     artifacts: Artifacts
+    """How files are stored."""
     log: Log
+    """The command line's log."""
 
     @classmethod
     def settings_customise_sources(

@@ -93,6 +93,11 @@ def load_settings(
     )
 
 
+def shipped_defaults() -> dict[str, Any]:
+    """The defaults as their files say them: nested, by key."""
+    return _nested({statement.key: statement for statement in _shipped()})
+
+
 def _settings_file(folder: Path, config: Path | None) -> Path | None:
     if config is not None:
         path = _absolute(folder, config)
@@ -162,16 +167,20 @@ def _merge(said: Iterable[Statement]) -> tuple[dict[KeyPath, Statement], dict[Ke
 
 
 def _validated(decided: Mapping[KeyPath, Statement]) -> Settings:
+    try:
+        return Settings(**_nested(decided))
+    except ValidationError as error:
+        raise _invalid(error, decided) from None
+
+
+def _nested(decided: Mapping[KeyPath, Statement]) -> dict[str, Any]:
     tree: dict[str, Any] = {"selection": {}, "tags": {"keys": {}, "aliases": {}, "custom": {}}}
     for key, statement in decided.items():
         here = tree
         for name in key[:-1]:
             here = here.setdefault(name, {})
         here[key[-1]] = statement.value
-    try:
-        return Settings(**tree)
-    except ValidationError as error:
-        raise _invalid(error, decided) from None
+    return tree
 
 
 def _invalid(error: ValidationError, decided: Mapping[KeyPath, Statement]) -> ConfigError:

@@ -30,7 +30,12 @@ def data_spec(data: object) -> DataSpec:
 
 
 def row_count(data: object, n_samples: int | None) -> int | None:
-    """The number of rows: as given, else that of the (first) array."""
+    """The number of rows: as given, else that of the (first) array. Raises FoldsInvalid."""
+    given: object = n_samples
+    if given is not None and (not isinstance(given, int) or given < 1):
+        raise FoldsInvalid(
+            f"n_samples={n_samples!r} is no number of rows", cure="give a whole number from 1 on"
+        )
     if n_samples is not None or isinstance(data, DataSpec) or data is None:
         return n_samples
     first: Any = data[0] if isinstance(data, tuple | list) and data else data

@@ -78,8 +78,10 @@ class Studbook:
 
     @classmethod
     def of(cls, loaded: LoadedSettings) -> Studbook:
-        """A book on settings that are loaded already."""
-        return cls(Container(loaded=loaded, version=version("studbook")), loaded)
+        """A book on settings that are loaded already. Raises HomeUnusable."""
+        container = Container(loaded=loaded, version=version("studbook"))
+        container.ledger().cursor()  # so that a home that cannot be used is told of now, and not after the training
+        return cls(container, loaded)
 
     def __enter__(self) -> Self:
         return self
@@ -147,6 +149,12 @@ class Studbook:
         study its identity: a DataSpec, or arrays, whose bytes are digested. Raises StudyInvalid and its kin
         before any training, SweepFailed when too many trials fail.
         """
+        given: object = objective
+        if isinstance(given, str):
+            raise StudyInvalid(
+                f"the objective {given!r} says no direction",
+                cure=f"give maximize({given!r}) or minimize({given!r})",
+            )
         rows = row_count(data, n_samples)
         split = splits(folds, rows=rows, labels=labels, stratify=stratify, seed=split_seed)
         defaults = self.settings.settings.sweep
@@ -172,10 +180,14 @@ class Studbook:
             train=train,
             trials=trials,
             folds=split.folds,
-            workers=workers or defaults.workers,
+            workers=defaults.workers if workers is None else workers,
             timeout_s=timeout_s,
             max_failed_trials=max_failed_trials,
-            max_consecutive_failures=max_consecutive_failures or defaults.max_consecutive_failures,
+            max_consecutive_failures=(
+                defaults.max_consecutive_failures
+                if max_consecutive_failures is None
+                else max_consecutive_failures
+            ),
             duplicates=duplicates or defaults.duplicates,
             fold_runs=defaults.fold_runs if fold_runs is None else fold_runs,
         )

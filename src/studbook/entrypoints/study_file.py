@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from ..application.ending import error_text
 from ..domain.checked import Checked
 from ..domain.data import DataSpec
 from ..domain.errors import ConfigError, StudbookError, StudyInvalid
@@ -63,10 +64,9 @@ def load_study_file(path: Path) -> StudyFile:
 
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be read: {error.strerror}", cure="name a study file that is there"
-        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise ConfigError(f"{path} cannot be read: {why}", cure="name a study file that is there") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" in line {mark.line + 1}" if mark else ""
@@ -90,6 +90,11 @@ def training_function(study: StudyFile, folder: Path) -> Callable[..., Any]:
             f"the module {module_name!r} cannot be imported: {error}",
             cure=f"put {module_name}.py beside the study file, or install it",
         ) from error
+    except Exception as error:
+        raise StudyInvalid(
+            f"the module {module_name!r} cannot be imported: it raised {error_text(error)}",
+            cure=f"mend it: `python -c 'import {module_name}'` shows where",
+        ) from error
     function = getattr(module, function_name, None)
     if not callable(function):
         raise StudyInvalid(
@@ -104,10 +109,16 @@ def _beside(folder: Path, module_name: str) -> Any:
     path = folder / f"{module_name.replace('.', '/')}.py"
     if not path.is_file():
         return None
+    if str(folder) not in sys.path:  # for the modules that this one imports
+        sys.path.insert(0, str(folder))
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         return None
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[module_name]
+        raise
     return module

@@ -68,6 +68,8 @@ class Sweep:
         """Train a trial (the best one, or by number) on all data, and keep what is written below
         `context.output_dir` as its checkpoint. Made once for a trial and protocol, unless `force`.
 
+        A metric named like the objective is recorded only where the protocol holds data back for validation:
+        the score of a refit is its trial's.
         Raises NoCompleteTrial, RefitError, RefitBusy.
         """
         chosen = self._chosen(trial)

@@ -1,0 +1,230 @@
+"""One pass over the log: what is there is delivered, refused for good, or held back for the next pass."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+from ..domain.errors import ArtifactError, RunEnded, RunNotFound, StudbookError, TrackingRefused
+from ..domain.events import Envelope
+from ..domain.keys import RunKey
+from ..domain.projection import project
+from ..domain.redaction import redact
+from ..domain.run import Ending, EndReason, RunStatus
+from ..domain.run_events import ArtifactLogged, DeliveryRefused, RunReaped, RunStarted
+from ..domain.run_events import RunEnded as RunEndedEvent
+from ..domain.store_writes import StoreWrite
+from ..domain.vocabulary import Vocabulary
+from ..ports.clock import Clock
+from ..ports.delivery_ledger import DeliveryLedger, Refusal
+from ..ports.event_log import Cursor, EventLog, Happening
+from ..ports.log import get_logger
+from .store_writer import RunUnknown, StoreWriter
+
+_CHUNK = 2000
+_FOR_GOOD = (TrackingRefused, RunNotFound, ArtifactError, RunEnded)
+
+_log = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Events so far: delivered, and refused for good."""
+
+    delivered: int = 0
+    refused: int = 0
+
+
+@dataclass(slots=True)
+class Held:
+    """The writers whose next event cannot be delivered yet.
+
+    `missing` says which run it needs; `ends` are those that are about to end a run of which another writer has
+    earlier events.
+    """
+
+    missing: dict[str, RunKey] = field(default_factory=dict)
+    ends: set[str] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return bool(self.missing or self.ends)
+
+    @property
+    def writers(self) -> frozenset[str]:
+        """All of them."""
+        return frozenset(self.missing) | self.ends
+
+    @property
+    def why(self) -> str:
+        """For people."""
+        if self.missing:
+            return "they belong to runs whose beginning is in another journal"
+        return "other events come first"
+
+
+class _NotProjected(StudbookError):
+    """An event that has no store writes, because it contradicts itself."""
+
+
+class DeliveryPass:
+    """Delivers in log order and in full batches; what a backend refuses is found by halving its batch."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        ledger: DeliveryLedger,
+        writer: StoreWriter,
+        vocabulary: Vocabulary,
+        clock: Clock,
+    ) -> None:
+        self._log = log
+        self._ledger = ledger
+        self._writer = writer
+        self._vocabulary = vocabulary
+        self._clock = clock
+        self._refused: dict[RunKey | None, dict[tuple[str, int], Refusal]] = {}
+        self._stillborn: set[RunKey] = set()
+
+    def run(self, tally: Tally, unawaited: frozenset[str] = frozenset()) -> Held:
+        """Go over everything that is in the log now; counts into `tally`.
+
+        The end of a run waits for earlier events of other writers, except of those that are `unawaited`. Raises
+        TrackingUnavailable; what was delivered before is counted, and not asked for again.
+        """
+        held = Held()
+        self._refused.clear()
+        for refusal in self._ledger.refusals():
+            self._remember(refusal)
+        cursor = self._ledger.cursor()
+        shared = self._shared(cursor)
+        events = self._log.read(cursor)
+        while chunk := list(islice(events, _CHUNK)):
+            ready = []
+            for envelope in chunk:
+                if envelope.writer in held.writers:
+                    continue
+                if _waits(envelope, shared, unawaited):
+                    held.ends.add(envelope.writer)
+                else:
+                    ready.append(envelope)
+            self._deliver(ready, held, tally)
+        return held
+
+    def is_settled(self, run_key: RunKey) -> bool:
+        """Whether the run is in the store, or will never be."""
+        return self._ledger.run_id(run_key) is not None or self._never_began(run_key)
+
+    def _shared(self, cursor: Cursor) -> dict[RunKey, dict[str, int]]:
+        """The runs that several writers have undelivered events of: when each of them has its first one."""
+        first = next(self._log.read(cursor), None)
+        if first is None or next(self._log.read({**cursor, first.writer: sys.maxsize}), None) is None:
+            return {}
+        runs: dict[RunKey, dict[str, int]] = {}
+        for envelope in self._log.read(cursor):
+            if envelope.run_key is not None:
+                runs.setdefault(envelope.run_key, {}).setdefault(envelope.writer, envelope.occurred_at_ns)
+        return {run_key: writers for run_key, writers in runs.items() if len(writers) > 1}
+
+    def _deliver(self, envelopes: list[Envelope], held: Held, tally: Tally) -> None:
+        envelopes = [envelope for envelope in envelopes if envelope.writer not in held.missing]
+        if not envelopes:
+            return
+        try:
+            writes = self._writes(envelopes)
+            self._writer.write(writes)
+        except (*_FOR_GOOD, _NotProjected, RunUnknown) as error:
+            if len(envelopes) == 1:
+                self._decide(envelopes[0], error, held, tally)
+                return
+            middle = len(envelopes) // 2
+            self._deliver(envelopes[:middle], held, tally)
+            self._deliver(envelopes[middle:], held, tally)
+            return
+        self._ledger.advance({envelope.writer: envelope.sequence for envelope in envelopes})
+        tally.delivered += len(envelopes)
+        self._writer.release(writes)
+
+    def _decide(self, envelope: Envelope, error: StudbookError, held: Held, tally: Tally) -> None:
+        if isinstance(error, RunUnknown) and not self._never_began(error.missing):
+            held.missing[envelope.writer] = error.missing
+            return
+        self._refuse(envelope, error)
+        self._ledger.advance({envelope.writer: envelope.sequence})
+        tally.refused += 1
+
+    def _writes(self, envelopes: list[Envelope]) -> list[StoreWrite]:
+        try:
+            return [
+                write
+                for envelope in envelopes
+                for write in project(self._as_delivered(envelope), self._vocabulary)
+            ]
+        except StudbookError as error:
+            raise _NotProjected(error.problem, cure=error.cure) from error
+
+    def _as_delivered(self, envelope: Envelope) -> Envelope:
+        """The event, but a run that lacks a required artifact does not end FINISHED."""
+        event = envelope.event
+        if not isinstance(event, RunEndedEvent) or event.ending.status is not RunStatus.FINISHED:
+            return envelope
+        for refusal, refused in self._refused_of(envelope.run_key):
+            if isinstance(refused, ArtifactLogged) and refused.required:
+                ending = Ending.failed(EndReason.ARTIFACT_REFUSED, refusal.reason)
+                return envelope.model_copy(update={"event": RunEndedEvent(ending=ending)})
+        return envelope
+
+    def _never_began(self, run_key: RunKey) -> bool:
+        if run_key not in self._stillborn:
+            if not any(isinstance(event, RunStarted) for _, event in self._refused_of(run_key)):
+                return False
+            self._stillborn.add(run_key)
+        return True
+
+    def _refused_of(self, run_key: RunKey | None) -> Iterator[tuple[Refusal, object]]:
+        """The refused events of a run."""
+        for refusal in self._refused.get(run_key, {}).values():
+            before = {**self._ledger.cursor(), refusal.writer: refusal.sequence - 1}
+            for envelope in self._log.read(before):
+                if envelope.writer == refusal.writer:
+                    yield refusal, envelope.event
+                    break
+
+    def _refuse(self, envelope: Envelope, error: StudbookError) -> None:
+        reason = redact(f"{_kind(error)}: {error.problem}")
+        _log.error(
+            "delivery refused",
+            event_kind=envelope.event.kind,
+            writer=envelope.writer,
+            sequence=envelope.sequence,
+            reason=reason,
+        )
+        if (envelope.writer, envelope.sequence) in self._refused.get(envelope.run_key, {}):
+            return
+        fact = DeliveryRefused(writer=envelope.writer, sequence=envelope.sequence, reason=reason)
+        self._log.append(Happening(fact, envelope.run_key, self._clock.now_ns()))
+        refusal = Refusal(envelope.writer, envelope.sequence, envelope.run_key, reason)
+        self._ledger.refuse(refusal)
+        self._remember(refusal)
+
+    def _remember(self, refusal: Refusal) -> None:
+        of_run = self._refused.setdefault(refusal.run_key, {})
+        of_run[refusal.writer, refusal.sequence] = refusal
+
+
+def _kind(error: StudbookError) -> str:
+    if isinstance(error, RunEnded):
+        return "TERMINAL"
+    return type(error.__cause__ if isinstance(error, _NotProjected) else error).__name__
+
+
+def _waits(envelope: Envelope, shared: dict[RunKey, dict[str, int]], unawaited: frozenset[str]) -> bool:
+    """Whether the event ends a run of which another writer has earlier events."""
+    if envelope.run_key not in shared or not isinstance(envelope.event, RunEndedEvent | RunReaped):
+        return False
+    return any(
+        first_ns <= envelope.occurred_at_ns
+        for writer, first_ns in shared[envelope.run_key].items()
+        if writer != envelope.writer and writer not in unawaited
+    )

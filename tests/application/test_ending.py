@@ -1,0 +1,65 @@
+"""How a run ends, by what left its body."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from studbook.application.ending import ending_of, ending_without_result, error_text
+from studbook.domain.run import Ending, EndReason
+
+
+class _Mute(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+@pytest.mark.parametrize("error", [None, SystemExit(0), SystemExit(None), SystemExit()])
+def test_leaving_politely_is_finished(error: BaseException | None) -> None:
+    assert ending_of(error) == Ending.finished()
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (SystemExit(143), "SystemExit: 143"),
+        (SystemExit("bye"), "SystemExit: bye"),
+        (GeneratorExit(), "GeneratorExit"),
+    ],
+)
+def test_being_told_to_stop_is_killed(error: BaseException, text: str) -> None:
+    assert ending_of(error) == Ending.killed(EndReason.INTERRUPTED, text)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ValueError("no\nsecond line"), "ValueError: no"),
+        (ValueError("\n\n  first\nsecond"), "ValueError: first"),
+        (ValueError(), "ValueError"),
+        (KeyError("k"), "KeyError: 'k'"),
+        (_Mute(), "_Mute"),
+        (OSError("mysql://me:hush@host is away"), "OSError: mysql://me:***@host is away"),
+        (ValueError("file \udcff"), "ValueError: file \\udcff"),
+        (ValueError("x" * 1000), "ValueError: " + "x" * 488),
+    ],
+)
+def test_an_exception_is_failed(error: Exception, text: str) -> None:
+    assert ending_of(error) == Ending.failed(EndReason.ERROR, text)
+
+
+@given(st.text(st.characters()))
+def test_an_error_text_is_one_short_line_that_can_be_written(message: str) -> None:
+    text = error_text(ValueError(message))
+    assert text.startswith("ValueError")
+    assert len(text) <= 500
+    assert len(text.splitlines()) == 1
+    text.encode()
+
+
+@pytest.mark.parametrize("code", [0, None, 3])
+def test_without_a_result_no_exit_is_finished(code: int | None) -> None:
+    assert ending_without_result(SystemExit(code)).reason is EndReason.INTERRUPTED
+    assert ending_without_result(ValueError()) == Ending.failed(EndReason.ERROR, "ValueError")
