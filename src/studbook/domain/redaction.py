@@ -10,7 +10,7 @@ _MASK = "***"
 _MASKED = rf"\g<head>{_MASK}"
 
 # The password ends at the last `@` before the path, since people forget to encode an `@` in it.
-_URI_PASSWORD = re.compile(r"(?P<head>\b[a-zA-Z][a-zA-Z0-9+.-]{0,30}://[^\s/:@]*:)(?!\*{3})[^\s/]+(?=@)")
+_URI_PASSWORD = re.compile(r"(?P<head>\b[a-zA-Z][a-zA-Z0-9+._-]{0,30}://[^\s/:@]*:)(?!\*{3})[^\s/]+(?=@)")
 _HEADER = re.compile(
     r"(?P<head>\bauthorization[\"']?\s*[:=]\s*[\"']?(?:(?:bearer|basic|digest|token)\s+)?)[^\s\"',;]+",
     re.IGNORECASE,
