@@ -215,5 +215,5 @@ class _WithCutLedger:
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._ledger, name)
         if name in ("advance", "bind", "refuse"):
-            return lambda *args: self._cut.call(found, args, {})
+            return lambda *args, **kwargs: self._cut.call(found, args, kwargs)
         return found

@@ -259,6 +259,13 @@ def test_the_pruner_judges_between_folds_on_the_running_mean(book: Studbook) -> 
     assert {run.status for run in runs(book, Stage.FOLD)} == {RunStatus.FINISHED}
 
 
+def test_a_trial_with_all_folds_scored_is_complete_however_bad(book: Studbook) -> None:
+    values = iter([0.9] * 3 + [0.1] * 3)
+    only_after_the_last = Pruning(algorithm="median", options={"n_startup_trials": 1, "n_warmup_steps": 3})
+    sweep = sweep_folds(book, lambda context: next(values), trials=2, pruner=only_after_the_last)
+    assert [trial.state for trial in sweep.trials] == [TrialState.COMPLETE] * 2
+
+
 def test_the_running_mean_is_recorded_after_each_fold(book: Studbook) -> None:
     sweep_folds(book, scores)
     [trial] = runs(book, Stage.TRIAL)

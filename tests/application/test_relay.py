@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studbook.adapters.memory.delivery_ledger import MemoryDeliveryLedger
+from studbook.application import delivery_pass
 from studbook.application.relay import Delivery
 from studbook.domain.errors import DeliveryPending, TrackingDenied, TrackingUnavailable
 from studbook.domain.events import Event
@@ -28,8 +29,10 @@ from studbook.domain.run_events import (
     TagsSet,
 )
 from studbook.domain.stage import Stage
+from studbook.domain.store_writes import RecordBatch
 from studbook.ports.contract.artifact_store import write_tree
 from studbook.ports.contract.event_strategies import happenings
+from studbook.ports.delivery_ledger import NO_CHANGES, Refusal, RunChanges
 from studbook.ports.event_log import Cursor, Happening
 
 from .relay_world import FINISHED, Cut, World, run_key, started
@@ -270,6 +273,24 @@ def test_a_wait_is_never_longer_than_a_minute(world: World) -> None:
     assert max(waits) == 60.0
 
 
+def test_waits_begin_anew_when_something_was_delivered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery_pass, "_CHUNK", 1)
+    world.say("a", started("a"), _metric(1.0), _metric(2.0, 1))
+    record, down = world.store.record, {1: 3, 2: 1}
+
+    def sometimes(run_id: str, batch: RecordBatch) -> None:
+        value = batch.metrics[0].value if batch.metrics else 0
+        if down.get(int(value)):
+            down[int(value)] -= 1
+            raise _unavailable()
+        record(run_id, batch)
+
+    world.store.record = sometimes
+    begun = world.clock.monotonic_ns()
+    assert world.relay().drain() == Delivery(3, 0)
+    assert (world.clock.monotonic_ns() - begun) / 1e9 == pytest.approx(0.5 + 1 + 2 + 0.5)
+
+
 def test_an_outage_beyond_the_time_limit_says_how_many_events_wait(world: World) -> None:
     world.say("a", started("a"), _metric(1.0), FINISHED)
     down = world.relay(cut=Cut(1, _unavailable, after=False, times=10**9))
@@ -342,6 +363,26 @@ def test_a_refused_param_leaves_the_rest_of_its_batch(world: World) -> None:
     (fact,) = [event for event in world.events() if isinstance(event, DeliveryRefused)]
     assert (fact.writer, fact.sequence, fact.reason) == (bad.writer, bad.sequence, refusal.reason)
     assert world.relay().pending() == 0
+
+
+def test_a_refusal_is_told_once_though_the_relay_dies_of_it(world: World) -> None:
+    ledger = _Dying()
+    world.say("a", started("a"), ParamsLogged(params={"lr": 1}), ParamsLogged(params={"lr": 2}))
+    with pytest.raises(SystemExit):
+        world.relay(ledger).drain()
+    assert world.relay(ledger).drain().refused == 1
+    assert len([event for event in world.events() if isinstance(event, DeliveryRefused)]) == 1
+    assert len(ledger.refusals()) == 1
+
+
+class _Dying(MemoryDeliveryLedger):
+    """Its process dies when the first refusal is kept."""
+
+    def refuse(self, refusal: Refusal) -> None:
+        first = not self.refusals()
+        super().refuse(refusal)
+        if first:
+            raise SystemExit
 
 
 def test_a_refusal_costs_few_extra_writes(world: World) -> None:
@@ -512,6 +553,24 @@ def test_a_run_ends_after_the_earlier_events_of_all_writers(world: World) -> Non
     assert seen == [{"loss": 1.0}, {}]
 
 
+def test_an_end_does_not_wait_for_later_events(world: World) -> None:
+    first, second = world.log, world.new_log()
+    world.say("a", started("a"), log=first)
+    world.say("a", FINISHED, log=first)
+    world.say("a", _metric(1.0), log=second)
+    ends: list[int] = []
+    end = world.store.end_run
+
+    def and_count(run_id: str, status: RunStatus, ended_at_ms: int) -> None:
+        ends.append(world.relay().pending())
+        end(run_id, status, ended_at_ms)
+
+    world.store.end_run = and_count
+    world.relay().drain()
+    assert ends == [3]
+    assert world.run("a").metrics == {"loss": 1.0}
+
+
 def test_an_end_does_not_wait_for_what_is_held_back(world: World) -> None:
     first, second = world.log, world.new_log()
     world.say("a", started("a"), log=first)
@@ -547,10 +606,10 @@ class _Watching(MemoryDeliveryLedger):
         self.pins: list[bool] = []
         self.look: Path | None = None
 
-    def advance(self, cursor: Cursor) -> None:
+    def advance(self, cursor: Cursor, runs: RunChanges = NO_CHANGES) -> None:
         if self.look is not None:
             self.pins.append(self.look.exists())
-        super().advance(cursor)
+        super().advance(cursor, runs)
         self.seen.append(self.cursor())
 
 

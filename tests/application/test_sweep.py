@@ -1,19 +1,17 @@
-"""A session of a study: its run, its tree, its outcome, and what is refused before any training."""
+"""A session of a study: its run, its tree, its outcome."""
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 
 import pytest
 
 from studbook.adapters.memory.artifact_store import MemoryArtifactStore
 from studbook.adapters.memory.clock import ManualClock
-from studbook.adapters.memory.locks import MemoryLocks
 from studbook.application.notices import SweepProgress
 from studbook.application.train_context import TrainContext
-from studbook.domain.errors import FoldsInvalid, InvalidInput, StudyBusy, StudyInvalid, SweepFailed
+from studbook.domain.errors import SweepFailed
 from studbook.domain.events import Envelope
 from studbook.domain.run import RunStatus
 from studbook.domain.run_view import RunView
@@ -365,89 +363,6 @@ def test_a_study_whose_trials_are_reached_makes_no_run(book: Studbook) -> None:
     assert again.run_key == first.run_key
     assert again.result.outcome is None
     assert again.trials == first.trials
-
-
-# --- one place at a time
-
-
-def test_a_study_that_is_being_swept_elsewhere_is_busy(open_book: Callable[..., Studbook]) -> None:
-    locks = MemoryLocks()
-    book = open_book(locks=locks)
-    inner: list[StudyBusy] = []
-
-    def train(context: TrainContext) -> float:
-        with pytest.raises(StudyBusy) as caught:
-            run_sweep(open_book(locks=locks), by_x)
-        inner.append(caught.value)
-        run_sweep(open_book(locks=locks), by_x, objective=maximize("another"))
-        return 0.5
-
-    run_sweep(book, train, trials=1)
-    assert "'digits'" in inner[0].problem
-    assert "workers=" in inner[0].cure
-    assert [run.status for run in found(book, Stage.SWEEP)] == [RunStatus.FINISHED] * 2
-
-
-def test_the_lock_is_given_back_after_a_failure(book: Studbook) -> None:
-    with pytest.raises(SweepFailed):
-        run_sweep(book, fail)
-    assert len(run_sweep(book, by_x).trials) == 6
-
-
-# --- what is refused before any training
-
-
-@pytest.mark.parametrize(
-    ("changes", "kind", "words"),
-    [
-        ({"space": {}}, StudyInvalid, "space is empty"),
-        ({"space": {"x": [1, 2]}}, StudyInvalid, "no distribution"),
-        ({"space": {"x": {"type": "flot", "low": 0, "high": 1}}}, StudyInvalid, "flot"),
-        ({"space": {"model_family": choice("a")}}, StudyInvalid, "one model family"),
-        ({"trials": 0}, StudyInvalid, "trials=0"),
-        ({"trials": -3}, StudyInvalid, "trials=-3"),
-        ({"trials": 2.5}, StudyInvalid, "trials=2.5"),
-        ({"trials": "3"}, StudyInvalid, "trials='3'"),
-        ({"trials": True}, StudyInvalid, "trials=True"),
-        ({"workers": 0}, StudyInvalid, "workers=0"),
-        ({"max_failed_trials": 0}, StudyInvalid, "max_failed_trials=0"),
-        ({"max_consecutive_failures": 0}, StudyInvalid, "max_consecutive_failures=0"),
-        ({"timeout_s": 0}, StudyInvalid, "timeout_s=0"),
-        ({"timeout_s": math.nan}, StudyInvalid, "timeout_s=nan"),
-        ({"timeout_s": "60"}, StudyInvalid, "timeout_s='60'"),
-        ({"duplicates": "resue"}, StudyInvalid, "resue"),
-        ({"objective": "f1"}, StudyInvalid, "no direction"),
-        ({"objective": []}, StudyInvalid, "objectives"),
-        ({"objective": [maximize("f1"), minimize("f1")]}, StudyInvalid, "same metric"),
-        ({"objective": [maximize("f1"), minimize("loss")], "pruner": "median"}, StudyInvalid, "cannot prune"),
-        ({"sampler": "tpee"}, StudyInvalid, "tpee"),
-        ({"pruner": "medain"}, StudyInvalid, "medain"),
-        ({"fold_aggregate": "meen"}, StudyInvalid, "fold_aggregate"),
-        ({"folds": 1}, StudyInvalid, "count"),
-        ({"folds": True}, FoldsInvalid, "True"),
-        ({"folds": 5, "n_samples": 4}, FoldsInvalid, "do not fill"),
-        ({"folds": 2, "n_samples": "6"}, FoldsInvalid, "n_samples='6'"),
-        ({"folds": []}, FoldsInvalid, "no folds"),
-        ({"folds": [([0], [1]), ([0], [1])]}, FoldsInvalid, "same split"),
-        ({"folds": [([0], [1, 2]), ([1], [2, 0])]}, FoldsInvalid, "both validate"),
-        ({"folds": 3, "labels": ["a", "b", "a", "b"]}, FoldsInvalid, "members"),
-    ],
-)
-def test_a_study_that_cannot_be_searched_is_refused_with_a_cure(
-    book: Studbook, changes: dict[str, object], kind: type[InvalidInput], words: str
-) -> None:
-    with pytest.raises(kind) as caught:
-        run_sweep(book, lambda context: pytest.fail("trained"), **changes)
-    assert words in caught.value.problem
-    assert caught.value.cure
-    assert caught.value.exit_code == 2
-    assert log(book) == []
-
-
-def test_what_trains_must_be_a_function(book: Studbook) -> None:
-    with pytest.raises(StudyInvalid, match="training function is a str"):
-        book.sweep("s", "train", space=SPACE, objective=maximize("f1"), trials=1)  # type: ignore[arg-type]
-    assert log(book) == []
 
 
 def test_another_study_is_another_sweep(book: Studbook) -> None:

@@ -75,7 +75,7 @@ def load_study_file(path: Path) -> StudyFile:
         raise ConfigError(
             f"{path} holds no mapping", cure="write keys: name, train, space, objective, trials"
         )
-    return StudyFile.parse(content, at=str(path))
+    return StudyFile.parse(content, at=path.name)
 
 
 def training_function(study: StudyFile, folder: Path) -> Callable[..., Any]:

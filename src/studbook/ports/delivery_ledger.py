@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..domain.keys import RunKey
+from ..domain.stage import Stage
 from .event_log import Cursor
 
 
@@ -20,6 +22,33 @@ class Refusal:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class StartedRun:
+    """A run that a writer began. `seen_ns` is the time of the run's last event, UTC nanoseconds."""
+
+    run_key: RunKey
+    writer: str
+    project: str
+    stage: Stage
+    parent: RunKey | None
+    seen_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunChanges:
+    """What events say about which runs are open: begun, with events at these times (UTC ns), and ended.
+
+    A run that is begun and ended in one change is not open.
+    """
+
+    started: tuple[StartedRun, ...] = ()
+    seen: Mapping[RunKey, int] = field(default_factory=dict)
+    ended: frozenset[RunKey] = frozenset()
+
+
+NO_CHANGES = RunChanges()
+
+
 class DeliveryLedger(Protocol):
     """Durable, per target. One holder of the lease at a time may write."""
 
@@ -31,8 +60,15 @@ class DeliveryLedger(Protocol):
         """Up to where each writer's events are delivered."""
         ...
 
-    def advance(self, cursor: Cursor) -> None:
-        """Record that everything up to here is delivered (or refused); never moves a writer backwards."""
+    def advance(self, cursor: Cursor, runs: RunChanges = NO_CHANGES) -> None:
+        """Record that everything up to here is delivered (or refused), together with what became of its runs.
+
+        Never moves a writer, or the last event of a run, backwards. The same again changes nothing.
+        """
+        ...
+
+    def open_runs(self) -> tuple[StartedRun, ...]:
+        """The delivered runs without an end, by run key and writer. A run may have been begun by several."""
         ...
 
     def run_id(self, run_key: RunKey) -> str | None:

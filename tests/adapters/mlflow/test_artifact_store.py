@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from studbook.adapters.mlflow.artifact_store import MlflowArtifactStore
+from studbook.adapters.mlflow.patience import Patience
 from studbook.adapters.mlflow.repository_run_files import RepositoryRunFiles
 from studbook.adapters.mlflow.tracking_store import MlflowTrackingStore
 from studbook.domain.errors import RunNotFound, TrackingRefused, TrackingUnavailable, UnsupportedTarget
@@ -79,10 +80,10 @@ class TestLocalArtifacts(ArtifactStoreContract):
 class ThroughRepository(MlflowArtifactStore):
     """Local artifacts, but reached as a bucket would be."""
 
-    def _files(self, run_id: str) -> RepositoryRunFiles:
+    def _files(self, run_id: str, patience: Patience | None = None) -> RepositoryRunFiles:
         from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
-        run = super()._files(run_id)
+        run = super()._files(run_id, patience)
         return RepositoryRunFiles(LocalArtifactRepository(str(run._root)))  # type: ignore[attr-defined]
 
 

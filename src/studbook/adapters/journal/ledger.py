@@ -15,7 +15,8 @@ from filelock import FileLock, Timeout
 
 from ...domain.errors import HomeUnusable, JournalError
 from ...domain.keys import RunKey
-from ...ports.delivery_ledger import Refusal
+from ...domain.stage import Stage
+from ...ports.delivery_ledger import NO_CHANGES, Refusal, RunChanges, StartedRun
 from ...ports.event_log import Cursor
 from .failures import cannot_open
 
@@ -31,6 +32,11 @@ CREATE TABLE IF NOT EXISTS run (run_key TEXT PRIMARY KEY, run_id TEXT NOT NULL) 
 CREATE TABLE IF NOT EXISTS refusal (
     writer TEXT NOT NULL, sequence INTEGER NOT NULL, run_key TEXT, reason TEXT NOT NULL,
     PRIMARY KEY (writer, sequence)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS open_run (
+    run_key TEXT NOT NULL, writer TEXT NOT NULL, project TEXT NOT NULL, stage TEXT NOT NULL, parent TEXT,
+    seen_ns INTEGER NOT NULL,
+    PRIMARY KEY (run_key, writer)
 ) WITHOUT ROWID;
 """
 
@@ -72,14 +78,42 @@ class JournalDeliveryLedger:
         with self._transaction() as database:
             return dict(database.execute("SELECT writer, sequence FROM cursor"))
 
-    def advance(self, cursor: Cursor) -> None:
-        """Record that everything up to here is done; never moves a writer backwards."""
+    def advance(self, cursor: Cursor, runs: RunChanges = NO_CHANGES) -> None:
+        """Record that everything up to here is done, and what became of its runs; nothing moves backwards."""
         with self._transaction() as database:
             database.executemany(
                 "INSERT INTO cursor VALUES (?, ?) ON CONFLICT (writer) DO UPDATE"
                 " SET sequence = max(sequence, excluded.sequence)",
                 cursor.items(),
             )
+            database.executemany(
+                "INSERT OR IGNORE INTO open_run VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (run.run_key, run.writer, run.project, run.stage, run.parent, run.seen_ns)
+                    for run in runs.started
+                ],
+            )
+            database.executemany(
+                "UPDATE open_run SET seen_ns = max(seen_ns, ?) WHERE run_key = ?",
+                [(seen_ns, run_key) for run_key, seen_ns in runs.seen.items()],
+            )
+            database.executemany(
+                "DELETE FROM open_run WHERE run_key = ?", [(run_key,) for run_key in runs.ended]
+            )
+
+    def open_runs(self) -> tuple[StartedRun, ...]:
+        """The delivered runs without an end, by run key and writer."""
+        with self._transaction() as database:
+            rows = database.execute(
+                "SELECT run_key, writer, project, stage, parent, seen_ns FROM open_run"
+                " ORDER BY run_key, writer"
+            ).fetchall()
+        return tuple(
+            StartedRun(
+                RunKey(run_key), writer, project, Stage(stage), RunKey(parent) if parent else None, seen_ns
+            )
+            for run_key, writer, project, stage, parent, seen_ns in rows
+        )
 
     def run_id(self, run_key: RunKey) -> str | None:
         """The backend's id of a delivered run."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ...domain.keys import RunKey
-from ...ports.delivery_ledger import Refusal
+from ...ports.delivery_ledger import NO_CHANGES, Refusal, RunChanges, StartedRun
 from ...ports.event_log import Cursor
 
 
@@ -19,6 +20,7 @@ class MemoryDeliveryLedger:
         self._lock = threading.Lock()
         self._cursor: dict[str, int] = {}
         self._runs: dict[RunKey, str] = {}
+        self._open: dict[tuple[RunKey, str], StartedRun] = {}
         self._refusals: dict[tuple[str, int], Refusal] = {}
 
     @contextlib.contextmanager
@@ -36,11 +38,23 @@ class MemoryDeliveryLedger:
         with self._lock:
             return dict(self._cursor)
 
-    def advance(self, cursor: Cursor) -> None:
-        """Move writers forward."""
+    def advance(self, cursor: Cursor, runs: RunChanges = NO_CHANGES) -> None:
+        """Move writers forward, and keep account of the runs."""
         with self._lock:
             for writer, sequence in cursor.items():
                 self._cursor[writer] = max(sequence, self._cursor.get(writer, sequence))
+            for run in runs.started:
+                self._open.setdefault((run.run_key, run.writer), run)
+            self._open = {
+                key: replace(run, seen_ns=max(run.seen_ns, runs.seen.get(run.run_key, run.seen_ns)))
+                for key, run in self._open.items()
+                if run.run_key not in runs.ended
+            }
+
+    def open_runs(self) -> tuple[StartedRun, ...]:
+        """The delivered runs without an end, by run key and writer."""
+        with self._lock:
+            return tuple(run for _, run in sorted(self._open.items(), key=lambda item: item[0]))
 
     def run_id(self, run_key: RunKey) -> str | None:
         """The backend's id of a delivered run."""

@@ -1,4 +1,5 @@
-"""The artifact store on MLflow: plain files for a local artifact root, else MLflow's repositories."""
+"""The artifact store on MLflow: plain files for a local artifact root, a server's own files through its REST
+interface, else MLflow's repositories."""
 
 from __future__ import annotations
 
@@ -10,36 +11,53 @@ from urllib.parse import urlsplit
 from ...domain.manifest import ArtifactManifest
 from ...ports.artifact_store import StoredFile
 from ..artifact_transfer import RunFiles, fetch_artifact, newest_manifests, put_artifact, put_record
-from .backend import Backend
+from .backend import Backend, server_calls
 from .errors import translated
 from .local_run_files import LocalRunFiles
+from .patience import ONCE, Patience
 from .repository_run_files import RepositoryRunFiles
+from .rest_calls import TIMEOUT_S
+from .server_run_files import ARTIFACTS, ServerRunFiles
 
 if TYPE_CHECKING:
     from .mlflow_store import MlflowStore
+
+_SERVED = frozenset({"mlflow-artifacts", "http", "https"})
 
 
 class MlflowArtifactStore:
     """Thread-safe. MLflow is imported, and the tracking store opened, at first use.
 
     `uri` is that of the tracking store: it knows where a run's artifacts lie. `workers` files move at a time.
-    Raises RunNotFound for a run that the tracking store does not hold.
+    A server may stay silent for `timeout_s` seconds a request; reading is repeated as `patience` says, file by
+    file, and storing is not. Raises RunNotFound for a run that the tracking store does not hold.
     """
 
-    def __init__(self, uri: str, *, workers: int = 8) -> None:
+    def __init__(
+        self,
+        uri: str,
+        *,
+        workers: int = 8,
+        timeout_s: float = TIMEOUT_S,
+        patience: Patience = Patience(),  # noqa: B008  # frozen
+    ) -> None:
         self._backend = Backend.of(uri)
         self._workers = workers
+        self._timeout_s = timeout_s
+        self._patience = patience
         self._opened: MlflowStore | None = None
-        self._places: dict[str, RunFiles] = {}
+        self._places: dict[tuple[str, Patience], RunFiles] = {}
         self._lock = threading.Lock()
 
     def put(self, run_id: str, source: Path, manifest: ArtifactManifest) -> ArtifactManifest:
         """See `ports.artifact_store.ArtifactStore`."""
-        return put_artifact(self._files(run_id), source, manifest, overwrites=True, workers=self._workers)
+        return put_artifact(
+            self._files(run_id, ONCE), source, manifest, overwrites=True, workers=self._workers
+        )
 
     def put_record(self, run_id: str, path: str, content: bytes) -> None:
         """See `ports.artifact_store.ArtifactStore`."""
-        put_record(self._files(run_id), path, content)
+        put_record(self._files(run_id, ONCE), path, content)
 
     def list_files(self, run_id: str) -> tuple[StoredFile, ...]:
         """See `ports.artifact_store.ArtifactStore`."""
@@ -66,24 +84,48 @@ class MlflowArtifactStore:
         if engine is not None:
             engine.dispose()
 
-    def _files(self, run_id: str) -> RunFiles:
+    def _files(self, run_id: str, patience: Patience | None = None) -> RunFiles:
+        """The run's files; `patience` is ONCE for writes, which are repeated as a whole."""
+        patience = patience or self._patience
         with self._lock:
-            if run_id not in self._places:
-                if self._opened is None:
-                    self._opened = self._backend.open()
-                with translated(run_id=run_id):
-                    run = self._opened.get_run(run_id)
-                root = str(run.info.artifact_uri)
-                self._places[run_id] = _files_at(root, self._backend.uri)
-            return self._places[run_id]
+            known = self._places.get((run_id, patience))
+        if known is None:
+            known = self._place(run_id, patience)
+            with self._lock:
+                self._places[run_id, patience] = known
+        return known
+
+    def _place(self, run_id: str, patience: Patience) -> RunFiles:
+        asking = patience if self._backend.database is None else ONCE
+        with translated(run_id=run_id):
+            run = asking.ask(lambda: self._store().get_run(run_id))
+        root = str(run.info.artifact_uri)
+        scheme = urlsplit(root).scheme
+        if scheme in ("", "file"):
+            from mlflow.utils.file_utils import local_file_uri_to_path
+
+            return LocalRunFiles(Path(local_file_uri_to_path(root)))  # type: ignore[no-untyped-call]
+        if scheme in _SERVED and self._backend.database is None:
+            server, endpoint, path = _resolved(root, self._backend.uri).partition(ARTIFACTS)
+            if endpoint:
+                calls = server_calls(server, timeout_s=self._timeout_s, patience=patience)
+                return ServerRunFiles(calls, path)
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        with translated():
+            return RepositoryRunFiles(get_artifact_repository(root, tracking_uri=self._backend.uri))
+
+    def _store(self) -> MlflowStore:
+        with self._lock:
+            if self._opened is None:
+                self._opened = self._backend.open(timeout_s=self._timeout_s)
+            return self._opened
 
 
-def _files_at(root: str, tracking_uri: str) -> RunFiles:
-    if urlsplit(root).scheme in ("", "file"):
-        from mlflow.utils.file_utils import local_file_uri_to_path
-
-        return LocalRunFiles(Path(local_file_uri_to_path(root)))  # type: ignore[no-untyped-call]
-    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+def _resolved(root: str, tracking_uri: str) -> str:
+    if urlsplit(root).scheme != "mlflow-artifacts":
+        return root
+    from mlflow.store.artifact.mlflow_artifacts_repo import MlflowArtifactsRepository
 
     with translated():
-        return RepositoryRunFiles(get_artifact_repository(root, tracking_uri=tracking_uri))
+        return str(MlflowArtifactsRepository.resolve_uri(root, tracking_uri))  # type: ignore[no-untyped-call]

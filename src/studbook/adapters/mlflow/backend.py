@@ -1,7 +1,8 @@
-"""Opening what a tracking URI names, as MLflow's own store object.
+"""Opening what a tracking URI names: MLflow's own store object for a database, ours for a server.
 
-The store object and not `MlflowClient`, which wraps it: the client's methods report usage to the vendor, and
-only an environment variable, which is not ours to write, stops that.
+MLflow's object and not `MlflowClient`, which wraps it: the client's methods report usage to the vendor, and
+only an environment variable, which is not ours to write, stops that. Ours for a server, because MLflow's
+repeats every request by itself, the creation of a run included.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from ...domain.errors import UnsupportedTarget
 from .errors import translated
 from .first_start import ensure_database, quiet
 from .mlflow_store import MlflowStore
+from .patience import ONCE, Patience
+from .rest_calls import TIMEOUT_S, RestCalls
+from .rest_store import RestStore
 
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 _SERVERS = frozenset({"http", "https"})
@@ -49,13 +53,10 @@ class Backend:
             cure="use sqlite:///<absolute path>, http:// or https://",
         )
 
-    def open(self) -> MlflowStore:
-        """MLflow's store. A SQLite database is made when it is absent."""
+    def open(self, *, timeout_s: float = TIMEOUT_S, patience: Patience = ONCE) -> MlflowStore:
+        """The store. A SQLite database is made when it is absent; the rest is about servers' questions."""
         if self.database is None:
-            from mlflow.store.tracking.rest_store import RestStore
-            from mlflow.utils.credentials import get_default_host_creds
-
-            return RestStore(partial(get_default_host_creds, self.uri))  # type: ignore[no-untyped-call]
+            return RestStore(server_calls(self.uri, timeout_s=timeout_s, patience=patience))
         root = self.artifact_root or str(self.database.parent)
         ensure_database(self.database, root)
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
@@ -88,6 +89,13 @@ class Backend:
                 f"/experiments/{experiment_id}/runs/{run_id}",
             )
         )
+
+
+def server_calls(uri: str, *, timeout_s: float, patience: Patience) -> RestCalls:
+    """Requests to the server, with the credentials that MLflow's own clients would use."""
+    from mlflow.utils.credentials import get_default_host_creds
+
+    return RestCalls(partial(get_default_host_creds, uri), timeout_s=timeout_s, patience=patience)
 
 
 def _database(uri: str) -> Path:

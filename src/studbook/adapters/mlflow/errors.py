@@ -1,10 +1,14 @@
-"""MLflow's, SQLAlchemy's and requests' errors, told in our own words: the one place where they are read."""
+"""MLflow's, SQLAlchemy's and requests' errors, and a server's answers, told in our own words: the one place
+where they are read. Nothing is decided by a message: ids and numbers contain "429".
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from ...domain.errors import (
     RunNotFound,
@@ -14,7 +18,19 @@ from ...domain.errors import (
     TrackingUnavailable,
 )
 
+if TYPE_CHECKING:
+    from requests import RequestException
+
+UNKNOWN = "unknown"
+"""`details["outcome"]` of a write that the backend may have done all the same."""
+NO_MLFLOW = "NO_MLFLOW"
+"""`details["code"]` when something answers, but no MLflow: repeating soon will not help."""
+
 _TRANSIENT_STATUS = frozenset({408, 429, 500, 502, 503, 504})
+_NOT_DONE_STATUS = frozenset({408, 429})
+_DENIED_STATUS = frozenset({401, 403})
+_NOT_THE_API_STATUS = frozenset({404, 405})
+_NOT_IMPLEMENTED = 501
 _TRANSIENT_CODES = frozenset(
     {
         "TEMPORARILY_UNAVAILABLE",
@@ -39,7 +55,7 @@ _LONGEST = 200
 def translated(*, run_id: str | None = None) -> Iterator[None]:
     """Raise a vendor's error as one of the TrackingError tree; `run_id` is what the call was about.
 
-    `details["code"]` is MLflow's error code. Never decides by a message: ids and numbers contain "429".
+    `details["code"]` is MLflow's error code.
     """
     try:
         yield
@@ -50,36 +66,159 @@ def translated(*, run_id: str | None = None) -> Iterator[None]:
 def translation(error: Exception, *, run_id: str | None = None) -> TrackingError:
     """Our error for a vendor's."""
     from mlflow.exceptions import MlflowException
+    from requests import RequestException
 
-    said = _first_line(error)
+    said = _first_line(str(error) or type(error).__name__)
+    if isinstance(error, RequestException) and error.response is not None:
+        return answer_error(error.response.status_code, error.response.content, run_id=run_id)
     if not isinstance(error, MlflowException):
-        return _unavailable(said, "UNREACHABLE")
+        return _unavailable(said, code="UNREACHABLE")
     code = str(error.error_code)
     if code in _MISSING_CODES and run_id is not None:
-        return RunNotFound(f"no run has the id {run_id!r}", cure="check the id", run_id=run_id, code=code)
+        return _no_run(run_id, code)
     if code in _DENIED_CODES:
-        return TrackingDenied(
-            f"the tracking backend refuses these credentials: {said}",
-            cure="check the credentials that MLflow uses for this target",
-            code=code,
-        )
+        return _denied(said, code=code)
     if code in _TRANSIENT_CODES:
-        return _unavailable(said, code)
+        return _unavailable(said, code=code)
     status = error.get_http_status_code()  # type: ignore[no-untyped-call]
     if status in _TRANSIENT_STATUS and not isinstance(error.__cause__, _PROGRAM_ERRORS):
-        return _unavailable(said, code)
-    return TrackingRefused(
-        f"the tracking backend refuses this: {said}",
-        cure="correct what it names; repeating will not help",
-        code=code,
+        return _unavailable(said, code=code)
+    return _refused(said, code=code)
+
+
+def answer_error(
+    status: int,
+    content: bytes,
+    *,
+    run_id: str | None = None,
+    retry_after_s: float | None = None,
+    writes: bool = False,
+) -> TrackingError:
+    """Our error for a server's answer that is not a success.
+
+    `details` hold `status`, `code`, `retry_after_s` if the server said so, and, when it `writes` and may have
+    been done, `outcome="unknown"`.
+    """
+    code, message = _error_of(content)
+    said = _first_line(message) if message else f"HTTP {status}"
+    details: dict[str, object] = {"code": code or f"HTTP_{status}", "status": status}
+    if status in _DENIED_STATUS or code in _DENIED_CODES:
+        return _denied(said, **details)
+    if code in _TRANSIENT_CODES or status in _NOT_DONE_STATUS or _is_server_error(status):
+        if retry_after_s is not None:
+            details["retry_after_s"] = retry_after_s
+        if writes and status not in _NOT_DONE_STATUS:
+            details["outcome"] = UNKNOWN
+        return _unavailable(said, **details)
+    if code in _MISSING_CODES and run_id is not None:
+        return _no_run(run_id, code)
+    if status < 400 or (code is None and status in _NOT_THE_API_STATUS):
+        return no_mlflow(f"HTTP {status}", status=status)
+    return _refused(said, **details)
+
+
+def no_mlflow(said: str, *, status: int) -> TrackingUnavailable:
+    """Something else than MLflow answers at the target: nothing was refused, and nothing was done."""
+    return TrackingUnavailable(
+        f"what answers at the tracking URI is not an MLflow server: {said}",
+        cure="check the tracking URI; behind a proxy, name the address that it leads to",
+        code=NO_MLFLOW,
+        status=status,
     )
 
 
-def _unavailable(said: str, code: str) -> TrackingUnavailable:
+def unreadable_answer(status: int, *, writes: bool) -> TrackingUnavailable:
+    """A success whose body is cut short, or is not what MLflow answers."""
+    details: dict[str, object] = {"outcome": UNKNOWN} if writes else {}
+    return TrackingUnavailable(
+        "the tracking backend's answer is cut short, or is not MLflow's",
+        cure="repeat; if it stays so, check the tracking URI, and any proxy before it",
+        code="INVALID_RESPONSE",
+        status=status,
+        **details,
+    )
+
+
+def no_answer(error: Exception, *, writes: bool = False) -> TrackingError:
+    """Our error for a request that was not answered: `code` is UNREACHABLE, TIMEOUT or CONNECTION_LOST."""
+    from requests import RequestException
+
+    cause = error if isinstance(error, RequestException) else error.__cause__ or error.__context__
+    if not isinstance(cause, RequestException):
+        return translation(error)
+    kind, reason = _reason(cause)
+    if kind == "UNREACHABLE":
+        return _unavailable(f"it cannot be reached ({reason})", code=kind)
+    details: dict[str, object] = {"outcome": UNKNOWN} if writes else {}
+    said = "it did not answer in time" if kind == "TIMEOUT" else f"the connection broke ({reason})"
+    return _unavailable(said, code=kind, **details)
+
+
+def _reason(error: RequestException) -> tuple[str, str]:
+    from requests import ConnectTimeout, Timeout
+    from urllib3.exceptions import (
+        ConnectTimeoutError,
+        MaxRetryError,
+        NewConnectionError,
+        ReadTimeoutError,
+        TimeoutError,  # noqa: A004
+    )
+
+    inner: object = error.args[0] if error.args else error
+    if isinstance(inner, MaxRetryError):
+        inner = inner.reason
+    name = type(inner if isinstance(inner, Exception) else error).__name__
+    if isinstance(inner, ConnectTimeoutError | NewConnectionError) or isinstance(error, ConnectTimeout):
+        return "UNREACHABLE", name
+    if isinstance(inner, ReadTimeoutError | TimeoutError) or isinstance(error, Timeout):
+        return "TIMEOUT", name
+    return "CONNECTION_LOST", name
+
+
+def _is_server_error(status: int) -> bool:
+    return status >= 500 and status != _NOT_IMPLEMENTED
+
+
+def _error_of(content: bytes) -> tuple[str | None, str | None]:
+    """The error code and message of MLflow's error body, or of Azure's; None for what is not there."""
+    try:
+        body = json.loads(content)
+    except ValueError:
+        return None, None
+    if not isinstance(body, dict):
+        return None, None
+    nested = body.get("Error") or body.get("error")
+    azure = nested if isinstance(nested, dict) else {}
+    code = body.get("error_code") or azure.get("Code") or azure.get("code")
+    message = body.get("message") or azure.get("Message") or azure.get("message")
+    return (None if code is None else str(code)), (None if message is None else str(message))
+
+
+def _no_run(run_id: str, code: str | None) -> RunNotFound:
+    return RunNotFound(f"no run has the id {run_id!r}", cure="check the id", run_id=run_id, code=code)
+
+
+def _denied(said: str, **details: object) -> TrackingDenied:
+    return TrackingDenied(
+        f"the tracking backend refuses these credentials: {said}",
+        cure="check the credentials that MLflow uses for this target",
+        **details,
+    )
+
+
+def _unavailable(said: str, **details: object) -> TrackingUnavailable:
     return TrackingUnavailable(
         f"the tracking backend cannot serve now: {said}",
         cure="repeat later; check that the server runs, or that the database is writable",
-        code=code,
+        **details,
+    )
+
+
+def _refused(said: str, **details: object) -> TrackingRefused:
+    return TrackingRefused(
+        f"the tracking backend refuses this: {said}",
+        cure="correct what it names; repeating will not help",
+        **details,
     )
 
 
@@ -94,7 +233,7 @@ def _vendor_errors() -> tuple[type[Exception], ...]:
     return (MlflowException, RequestException, SQLAlchemyError)
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(text: str) -> str:
     """What was said, without the statement and its parameters, which follow on later lines."""
-    text = str(error).strip() or type(error).__name__
-    return _CREDENTIALS.sub("://", text.splitlines()[0])[:_LONGEST]
+    lines = text.strip().splitlines() or [""]
+    return _CREDENTIALS.sub("://", lines[0])[:_LONGEST]

@@ -1,4 +1,4 @@
-"""What is used of MLflow's store objects, with types: its SQL store and its REST store both have it."""
+"""What is used of MLflow's store objects, with types: its SQL store has it, and so has our `RestStore`."""
 
 from __future__ import annotations
 
@@ -77,5 +77,5 @@ class MlflowStore(Protocol):
     def get_metric_history(
         self, run_id: str, metric_key: str, max_results: int | None, page_token: str | None, /
     ) -> PagedList[Metric]:
-        """One page, or all."""
+        """One page, or all; None leaves the number to the store."""
         ...

@@ -78,11 +78,7 @@ class RepositoryRunFiles:
             return self._download(path, Path(folder)).read_bytes()
 
     def _upload(self, named: Path, place: PurePosixPath) -> None:
-        if any(character in str(place) for character in "%#"):
-            raise TrackingRefused(
-                f"MLflow does not keep the name {str(place)!r}: it reads % and # as parts of a URL",
-                cure="rename the file, without these characters",
-            )
+        check_place(place)
         folder = None if place.parent == PurePosixPath() else str(place.parent)
         with translated():
             self._repository.log_artifact(str(named), folder)  # type: ignore[no-untyped-call]
@@ -95,9 +91,9 @@ class RepositoryRunFiles:
         except TrackingError as error:
             if self._holds(path):
                 raise
-            raise _missing(path) from error
+            raise missing(path) from error
         if not arrived.is_file():
-            raise _missing(path)
+            raise missing(path)
         return arrived
 
     def _holds(self, path: str) -> bool:
@@ -118,5 +114,15 @@ class RepositoryRunFiles:
         ]
 
 
-def _missing(path: str) -> ArtifactNotFound:
+def check_place(place: PurePosixPath) -> None:
+    """Raises TrackingRefused for a name that MLflow would change."""
+    if any(character in str(place) for character in "%#"):
+        raise TrackingRefused(
+            f"MLflow does not keep the name {str(place)!r}: it reads % and # as parts of a URL",
+            cure="rename the file, without these characters",
+        )
+
+
+def missing(path: str) -> ArtifactNotFound:
+    """No file is at the path."""
     return ArtifactNotFound(f"the run holds no {path}", cure="check the run and the path", path=path)

@@ -8,14 +8,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 from ...domain.keys import RunKey
-from ..delivery_ledger import DeliveryLedger, Refusal
+from ...domain.stage import Stage
+from ..delivery_ledger import DeliveryLedger, Refusal, RunChanges, StartedRun
 
 RUN = RunKey("rk3:" + "1" * 64)
 OTHER = RunKey("rk3:" + "2" * 64)
+TRIAL = StartedRun(OTHER, "a", "p", Stage.TRIAL, RUN, 100)
+SWEEP = StartedRun(RUN, "b", "p", Stage.SWEEP, None, 50)
 
 
 class _Probe(Exception):
@@ -35,6 +39,7 @@ class DeliveryLedgerContract:
         assert dict(ledger.cursor()) == {}
         assert ledger.run_id(RUN) is None
         assert ledger.refusals() == ()
+        assert ledger.open_runs() == ()
 
     def test_the_cursor_moves_forward_per_writer(self, open_ledger: Callable[[], DeliveryLedger]) -> None:
         ledger = open_ledger()
@@ -88,15 +93,55 @@ class DeliveryLedgerContract:
         ledger.refuse(Refusal("a", 1, RUN, "again"))
         assert ledger.refusals() == (Refusal("a", 1, RUN, "first"),)
 
+    def test_runs_are_open_from_their_beginning_to_their_end(
+        self, open_ledger: Callable[[], DeliveryLedger]
+    ) -> None:
+        ledger = open_ledger()
+        ledger.advance({"a": 1, "b": 1}, RunChanges(started=(TRIAL, SWEEP)))
+        assert ledger.open_runs() == (SWEEP, TRIAL)
+        ledger.advance({"a": 2}, RunChanges(ended=frozenset({OTHER})))
+        assert ledger.open_runs() == (SWEEP,)
+        assert dict(ledger.cursor()) == {"a": 2, "b": 1}
+
+    def test_the_time_of_a_runs_last_event_never_moves_back(
+        self, open_ledger: Callable[[], DeliveryLedger]
+    ) -> None:
+        ledger = open_ledger()
+        ledger.advance({}, RunChanges(started=(TRIAL,), seen={OTHER: 2**62, RUN: 7}))
+        assert ledger.open_runs() == (replace(TRIAL, seen_ns=2**62),)
+        ledger.advance({}, RunChanges(started=(TRIAL,), seen={OTHER: 300}))
+        ledger.advance({})
+        assert ledger.open_runs() == (replace(TRIAL, seen_ns=2**62),)
+
+    def test_a_run_that_began_and_ended_at_once_is_not_open(
+        self, open_ledger: Callable[[], DeliveryLedger]
+    ) -> None:
+        ledger = open_ledger()
+        ledger.advance({"a": 9}, RunChanges((TRIAL, SWEEP), {OTHER: 300}, frozenset({OTHER})))
+        assert ledger.open_runs() == (SWEEP,)
+
+    def test_each_writer_that_began_a_run_counts_and_its_end_ends_it_for_all(
+        self, open_ledger: Callable[[], DeliveryLedger]
+    ) -> None:
+        ledger = open_ledger()
+        again = replace(TRIAL, writer="c", seen_ns=200)
+        ledger.advance({}, RunChanges(started=(again, TRIAL)))
+        assert ledger.open_runs() == (TRIAL, again)
+        ledger.advance({}, RunChanges(seen={OTHER: 150}, ended=frozenset({RUN})))
+        assert ledger.open_runs() == (replace(TRIAL, seen_ns=150), again)
+        ledger.advance({}, RunChanges(ended=frozenset({OTHER})))
+        assert ledger.open_runs() == ()
+
     def test_what_was_recorded_is_there_when_opened_again(
         self, open_ledger: Callable[[], DeliveryLedger]
     ) -> None:
         ledger = open_ledger()
-        ledger.advance({"a": 4})
+        ledger.advance({"a": 4}, RunChanges(started=(TRIAL,)))
         ledger.bind(RUN, "id-1")
         ledger.refuse(Refusal("a", 4, RUN, "no"))
         again = open_ledger()
         assert dict(again.cursor()) == {"a": 4}
+        assert again.open_runs() == (TRIAL,)
         assert again.run_id(RUN) == "id-1"
         assert again.refusals() == (Refusal("a", 4, RUN, "no"),)
         with pytest.raises(ValueError, match="id-1"):

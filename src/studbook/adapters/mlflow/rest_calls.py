@@ -1,0 +1,146 @@
+"""Requests to an MLflow server: all of ours go through here, and each call is one request."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+
+from .errors import answer_error, no_answer, unreadable_answer
+from .patience import ONCE, Patience
+
+if TYPE_CHECKING:
+    from mlflow.utils.rest_utils import MlflowHostCreds
+    from requests import Response
+
+T = TypeVar("T")
+Json = dict[str, Any]
+
+TIMEOUT_S = 60.0
+_CONNECT_S = 10.0
+
+
+class RestCalls:
+    """Thread-safe. MLflow's own retries and redirects are off: who calls decides what is repeated.
+
+    `host_creds` gives the server and the credentials; it is asked for every request. `timeout_s` is how long
+    the server may stay silent. A read is repeated as `patience` says; a write never is. Raises the
+    TrackingError tree, with the details of `errors.answer_error`; `run_id` is the run that a call is about.
+    """
+
+    def __init__(
+        self,
+        host_creds: Callable[[], MlflowHostCreds],
+        *,
+        timeout_s: float = TIMEOUT_S,
+        patience: Patience = ONCE,
+    ) -> None:
+        self._host_creds = host_creds
+        self._timeouts = (min(_CONNECT_S, timeout_s), timeout_s)
+        self._patience = patience
+
+    def get(self, endpoint: str, params: Mapping[str, object], *, run_id: str | None = None) -> Json:
+        """The answer to a question."""
+        return self._patience.ask(lambda: self._json("GET", endpoint, run_id, params=dict(params)))
+
+    def search(self, endpoint: str, body: Json) -> Json:
+        """The answer to a question that is too long for an address."""
+        return self._patience.ask(lambda: self._json("POST", endpoint, None, json=body))
+
+    def write(self, endpoint: str, body: Json, *, run_id: str | None = None) -> Json:
+        """The answer to a write that is sent once."""
+        return self._json("POST", endpoint, run_id, writes=True, json=body)
+
+    def upload(self, endpoint: str, content: IO[bytes], media_type: str) -> None:
+        """Send a file's content, once."""
+        headers = {"Content-Type": media_type}
+        with self._response("PUT", endpoint, None, writes=True, data=content, extra_headers=headers):
+            pass
+
+    @contextmanager
+    def download(self, endpoint: str, *, chunk_size: int) -> Iterator[Iterator[bytes]]:
+        """A file's content in pieces, asked for once: what was done with them is not undone by a repetition.
+
+        A body that ends early is an error only if its length was announced.
+        """
+        with self._response("GET", endpoint, None, stream=True) as response:
+            yield response.iter_content(chunk_size)
+
+    def asking_once(self) -> RestCalls:
+        """The same, for questions inside something that is repeated as a whole."""
+        return RestCalls(self._host_creds, timeout_s=self._timeouts[1])
+
+    def repeated(self, question: Callable[[], T]) -> T:
+        """The answer to a question of several requests, none of which is repeated by itself."""
+        return self._patience.ask(question)
+
+    def _json(
+        self, method: str, endpoint: str, run_id: str | None, *, writes: bool = False, **request: object
+    ) -> Json:
+        with self._response(method, endpoint, run_id, writes=writes, **request) as response:
+            try:
+                answer = json.loads(response.content)
+            except ValueError as error:
+                raise unreadable_answer(response.status_code, writes=writes) from error
+            if not isinstance(answer, dict):
+                raise unreadable_answer(response.status_code, writes=writes)
+            return answer
+
+    @contextmanager
+    def _response(
+        self, method: str, endpoint: str, run_id: str | None, *, writes: bool = False, **request: object
+    ) -> Iterator[Response]:
+        from mlflow.exceptions import MlflowException
+        from mlflow.utils.rest_utils import http_request
+        from requests import RequestException
+
+        try:
+            response: Response = http_request(  # type: ignore[no-untyped-call]
+                self._host_creds(),
+                endpoint,
+                method,
+                max_retries=0,
+                raise_on_status=False,
+                allow_redirects=False,
+                timeout=self._timeouts,
+                **request,
+            )
+            with response:
+                if not 200 <= response.status_code < 300:
+                    raise answer_error(
+                        response.status_code,
+                        response.content,
+                        run_id=run_id,
+                        retry_after_s=_retry_after_s(response.headers),
+                        writes=writes,
+                    )
+                yield response
+        except (MlflowException, RequestException) as error:
+            raise no_answer(error, writes=writes) from error
+
+
+def _retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds from a Retry-After header, which holds seconds or a date; None without a usable one."""
+    text = headers.get("Retry-After", "").strip()
+    try:
+        seconds = float(text)
+    except ValueError:
+        then = _date(text)
+        # The server's own clock, where it tells it: ours may be wrong.
+        now = _date(headers.get("Date", "")) or datetime.now(UTC)
+        if then is None:
+            return None
+        seconds = (then - now).total_seconds()
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return date if date.tzinfo is not None else date.replace(tzinfo=UTC)

@@ -1,0 +1,144 @@
+"""Creating a run once, over a backend that creates one at every request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ...domain.errors import ExperimentDeleted, RunDeleted, TrackingRefused, TrackingUnavailable
+from ...domain.keys import RunKey
+from ...domain.store_writes import RecordBatch
+from ...domain.stored_run import Lifecycle
+from ...ports.capabilities import Capabilities
+from ...ports.run_query import ANY_STATUS, RunQuery
+from ...ports.tracking_store import NewRun
+from ...ports.write_limits import refuse_over_limits
+from .backend import Backend
+from .entities import PARENT_TAG, tag_entities
+from .errors import UNKNOWN, translated
+from .mlflow_store import MlflowStore
+from .run_reading import RunReader
+
+_ANYWHERE = frozenset(Lifecycle)
+
+
+class RunCreation:
+    """Not thread-safe: one at a time. `monotonic_s` is a clock for durations."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        store: Callable[[], MlflowStore],
+        reader: RunReader,
+        capabilities: Capabilities,
+        run_key_tag: str,
+        monotonic_s: Callable[[], float],
+    ) -> None:
+        self._backend = backend
+        self._store = store
+        self._reader = reader
+        self._capabilities = capabilities
+        self._run_key_tag = run_key_tag
+        self._monotonic_s = monotonic_s
+        self._unknown_since: dict[RunKey, float] = {}
+
+    def create(self, new: NewRun) -> str:
+        """The id of the run with this key: found, else created.
+
+        A request whose outcome is unknown is followed by a search, and sent once more only when the backend's
+        visibility delay has passed; until then TrackingUnavailable says how long that takes.
+        """
+        tags = {**new.tags, self._run_key_tag: str(new.run_key)}
+        refuse_over_limits(self._capabilities, RecordBatch(tags=tags))
+        if new.parent_id is not None:
+            tags[PARENT_TAG] = new.parent_id
+        experiment_id = self._ensure_experiment(new.experiment)
+        held = self._held(new, tags) or self._request(experiment_id, new, tags)
+        if held is None:
+            held = self._request(experiment_id, new, tags)
+        if held is None:
+            raise self._unsettled(new.run_key)
+        self._unknown_since.pop(new.run_key, None)
+        return held
+
+    def _request(self, experiment_id: str, new: NewRun, tags: dict[str, str]) -> str | None:
+        """One request, or none yet; None when neither it nor a search tells that there is a run."""
+        if self._visible_in_s(new.run_key) > 0:
+            raise self._unsettled(new.run_key)
+        try:
+            created = self._create(experiment_id, new, tags)
+        except TrackingUnavailable as error:
+            if error.details.get("outcome") != UNKNOWN:
+                raise
+            self._unknown_since[new.run_key] = self._monotonic_s()
+            try:
+                return self._held(new, tags)
+            except TrackingUnavailable:
+                raise error from error.__cause__
+        if new.run_key in self._unknown_since:
+            # An earlier request may have been done after all, later than it was looked for.
+            return self._held(new, tags) or created
+        return created
+
+    def _create(self, experiment_id: str, new: NewRun, tags: dict[str, str]) -> str:
+        with translated():
+            created = self._store().create_run(
+                experiment_id,
+                tags.get("mlflow.user", "unknown"),
+                new.started_at_ms,
+                tag_entities(tags),
+                new.name,
+            )
+        return str(created.info.run_id)
+
+    def _held(self, new: NewRun, tags: dict[str, str]) -> str | None:
+        query = RunQuery(
+            (new.experiment,), ANY_STATUS, tags={self._run_key_tag: str(new.run_key)}, lifecycles=_ANYWHERE
+        )
+        held = list(self._reader.find(query))
+        active = [run for run in held if run.lifecycle is Lifecycle.ACTIVE]
+        if held and not active:
+            raise run_deleted(held[0].run_id)
+        for repeated in active[1:]:
+            if tags.items() <= repeated.tags.items():
+                with translated(run_id=repeated.run_id):
+                    self._store().delete_run(repeated.run_id)
+        return active[0].run_id if active else None
+
+    def _visible_in_s(self, run_key: RunKey) -> float:
+        since = self._unknown_since.get(run_key)
+        if since is None:
+            return 0.0
+        return max(0.0, since + self._capabilities.visibility_delay_s - self._monotonic_s())
+
+    def _unsettled(self, run_key: RunKey) -> TrackingUnavailable:
+        return TrackingUnavailable(
+            "the tracking backend did not say whether it created the run",
+            cure="repeat: the run is looked for first, and created only if it is not there",
+            code="NOT_SETTLED",
+            outcome=UNKNOWN,
+            retry_after_s=self._visible_in_s(run_key),
+        )
+
+    def _ensure_experiment(self, name: str) -> str:
+        with translated():
+            experiment = self._store().get_experiment_by_name(name)
+            if experiment is None:
+                try:
+                    with translated():
+                        location = self._backend.artifact_location(name)
+                        return str(self._store().create_experiment(name, location, []))
+                except TrackingRefused:
+                    # Another process may have made it in the meantime.
+                    experiment = self._store().get_experiment_by_name(name)
+                    if experiment is None:
+                        raise
+        if experiment.lifecycle_stage != Lifecycle.ACTIVE:
+            raise ExperimentDeleted(
+                f"the experiment {name!r} is deleted", cure="restore it, or use another name", experiment=name
+            )
+        return str(experiment.experiment_id)
+
+
+def run_deleted(run_id: str) -> RunDeleted:
+    """The run is in the bin."""
+    return RunDeleted(f"the run {run_id} is deleted", cure="restore it in the backend", run_id=run_id)

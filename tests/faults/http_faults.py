@@ -1,0 +1,348 @@
+"""A reverse proxy on loopback that breaks chosen requests in chosen ways, and writes all of them down."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import socket
+import struct
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+_HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade"})
+_WAIT_S = 30.0
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the server behind answered, or what is answered in its place."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One request that arrived. `committed` is the status of the server behind, None if it was not asked."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    committed: int | None
+
+
+class Fault:
+    """What happens to a request. `before` answers without the server behind, `after` changes its answer."""
+
+    def before(self, exchange: Exchange) -> Reply | None:
+        """A reply in the server's place; None passes the request on."""
+        return None
+
+    def after(self, exchange: Exchange, reply: Reply) -> None:
+        """Sends the reply, whole or not."""
+        exchange.send(reply)
+
+
+@dataclass(frozen=True)
+class Answer(Fault):
+    """Answers in the server's place: nothing was done."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    def before(self, exchange: Exchange) -> Reply | None:
+        return Reply(self.status, self.headers, self.body)
+
+
+@dataclass(frozen=True)
+class AnswerAfter(Fault):
+    """The server did it, and something before it answers otherwise."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    def after(self, exchange: Exchange, reply: Reply) -> None:
+        exchange.send(Reply(self.status, self.headers, self.body))
+
+
+class ResetBefore(Fault):
+    """The connection breaks before the server sees the request."""
+
+    def before(self, exchange: Exchange) -> Reply | None:
+        exchange.reset()
+        return Reply(0)
+
+
+class ResetAfter(Fault):
+    """The server did it, and the connection breaks before its answer arrives."""
+
+    def after(self, exchange: Exchange, reply: Reply) -> None:
+        exchange.reset()
+
+
+class HangAfter(Fault):
+    """The server did it, and says nothing until `release`, when the connection breaks."""
+
+    def __init__(self) -> None:
+        self.released = threading.Event()
+
+    def release(self) -> None:
+        self.released.set()
+
+    def after(self, exchange: Exchange, reply: Reply) -> None:
+        exchange.wait_for(self.released)
+        exchange.reset()
+
+
+class HangBefore(HangAfter):
+    """Nothing is done until `release`; then the server is asked, if anybody still wants to know or not."""
+
+    def before(self, exchange: Exchange) -> Reply | None:
+        exchange.wait_for(self.released)
+        return None
+
+    def after(self, exchange: Exchange, reply: Reply) -> None:
+        exchange.send(reply)
+
+
+@dataclass(frozen=True)
+class Cut(Fault):
+    """The body ends after `keep` bytes. Without an announced length that looks like its end."""
+
+    keep: int
+    announced: bool
+
+    def after(self, exchange: Exchange, reply: Reply) -> None:
+        length = len(reply.body) if self.announced else None
+        exchange.send(Reply(reply.status, reply.headers, reply.body[: self.keep]), length, close=True)
+
+
+@dataclass(frozen=True)
+class Flip(Fault):
+    """One bit of the body's byte at `offset` arrives flipped."""
+
+    offset: int = 0
+
+    def after(self, exchange: Exchange, reply: Reply) -> None:
+        body = bytearray(reply.body)
+        body[self.offset] ^= 1
+        exchange.send(Reply(reply.status, reply.headers, bytes(body)))
+
+
+@dataclass
+class _Rule:
+    method: str | None
+    pattern: re.Pattern[str]
+    fault: Fault
+    left: int | None
+
+
+class FaultyProxy:
+    """Thread-safe. Listens while it is entered, unless it is `down`."""
+
+    def __init__(self, upstream: str) -> None:
+        self._upstream = urlsplit(upstream).netloc
+        self._rules: list[_Rule] = []
+        self._recorded: list[Recorded] = []
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._connections: set[socket.socket] = set()
+        self._port = 0
+        self._listener: ThreadingHTTPServer | None = None
+        self.up()
+
+    @property
+    def uri(self) -> str:
+        """Where it listens; the same when it comes up again."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def on(
+        self, pattern: str, fault: Fault, *, times: int | None = 1, method: str | None = None
+    ) -> None:
+        """Break the next `times` (None: all) requests whose path and query match; the oldest rule goes first."""
+        with self._lock:
+            self._rules.append(_Rule(method, re.compile(pattern), fault, times))
+
+    def requests(self, pattern: str = "", method: str | None = None) -> list[Recorded]:
+        """The recorded requests whose path and query match, in their order."""
+        with self._lock:
+            return [
+                one
+                for one in self._recorded
+                if re.search(pattern, one.path) and method in (None, one.method)
+            ]
+
+    def forget(self) -> None:
+        """Drop the rules and the record."""
+        with self._lock:
+            self._rules.clear()
+            self._recorded.clear()
+
+    def down(self) -> None:
+        """Refuse connections, and break the open ones."""
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.shutdown()
+            listener.server_close()
+        with self._lock:
+            connections = list(self._connections)
+        for connection in connections:
+            _reset(connection)
+
+    def up(self) -> None:
+        """Listen again, at the same port."""
+        handler = cast("Callable[..., Any]", type("Handler", (_Handler,), {"proxy": self}))
+        self._listener = _Listener(("127.0.0.1", self._port), handler)
+        self._port = int(self._listener.server_address[1])
+        threading.Thread(target=self._listener.serve_forever, args=(0.01,), daemon=True).start()
+
+    def __enter__(self) -> FaultyProxy:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.set()
+        self.down()
+
+    def fault_for(self, method: str, path: str) -> Fault:
+        """The fault of this request, used up."""
+        with self._lock:
+            for rule in self._rules:
+                if rule.left != 0 and rule.method in (None, method) and rule.pattern.search(path):
+                    rule.left = None if rule.left is None else rule.left - 1
+                    return rule.fault
+        return Fault()
+
+    def record(self, request: Recorded) -> None:
+        """Write a request down."""
+        with self._lock:
+            self._recorded.append(request)
+
+    def forward(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """What the server behind answers."""
+        connection = http.client.HTTPConnection(self._upstream, timeout=_WAIT_S)
+        try:
+            connection.request(method, path, body, dict(headers))
+            answer = connection.getresponse()
+            content = answer.read()
+            kept = {
+                name: value for name, value in answer.getheaders() if name.lower() not in _HOP_BY_HOP
+            }
+            return Reply(answer.status, kept, content)
+        finally:
+            connection.close()
+
+    def wait_for(self, event: threading.Event) -> None:
+        """Returns when the event is set, or the proxy ends."""
+        while not event.wait(0.05) and not self._closing.is_set():
+            pass
+
+    def opened(self, connection: socket.socket) -> None:
+        """A connection to remember."""
+        with self._lock:
+            self._connections.add(connection)
+
+    def closed(self, connection: socket.socket) -> None:
+        """A connection to forget."""
+        with self._lock:
+            self._connections.discard(connection)
+
+
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that went away is no news."""
+
+
+class Exchange:
+    """One request and the connection that its reply goes to."""
+
+    def __init__(self, handler: _Handler, proxy: FaultyProxy) -> None:
+        self._handler = handler
+        self._proxy = proxy
+
+    def send(self, reply: Reply, length: int | None = -1, *, close: bool = False) -> None:
+        """Send a reply; `length` is what is announced: -1 the true one, None nothing."""
+        handler = self._handler
+        handler.send_response_only(reply.status)
+        for name, value in reply.headers.items():
+            if name.lower() != "content-length":
+                handler.send_header(name, value)
+        if length is not None:
+            handler.send_header("Content-Length", str(len(reply.body) if length < 0 else length))
+        if close:
+            handler.send_header("Connection", "close")
+            handler.close_connection = True
+        handler.end_headers()
+        handler.wfile.write(reply.body)
+        handler.wfile.flush()
+
+    def reset(self) -> None:
+        """Break the connection."""
+        self._handler.close_connection = True
+        _reset(self._handler.connection)
+
+    def wait_for(self, event: threading.Event) -> None:
+        """Returns when the event is set, or the proxy ends."""
+        self._proxy.wait_for(event)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    proxy: FaultyProxy
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def setup(self) -> None:
+        super().setup()
+        self.proxy.opened(self.connection)
+
+    def finish(self) -> None:
+        self.proxy.closed(self.connection)
+        super().finish()
+
+    def handle_one_request(self) -> None:
+        self.raw_requestline = self.rfile.readline(65537)
+        if not self.raw_requestline:
+            self.close_connection = True
+            return
+        if self.parse_request():
+            self._serve()
+
+    def _serve(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
+        fault = self.proxy.fault_for(self.command, self.path)
+        exchange = Exchange(self, self.proxy)
+        reply = fault.before(exchange)
+        if reply is not None:
+            self.proxy.record(Recorded(self.command, self.path, headers, body, None))
+            if reply.status:
+                exchange.send(reply)
+            return
+        reply = self.proxy.forward(self.command, self.path, headers, body)
+        self.proxy.record(Recorded(self.command, self.path, headers, body, reply.status))
+        fault.after(exchange, reply)
+
+
+def _reset(connection: socket.socket) -> None:
+    """Close so that the other side sees a reset, and not an orderly end."""
+    try:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        # A copy of the descriptor is held by the handler's streams: only closing the socket itself resets.
+        connection.shutdown(socket.SHUT_RD)
+        connection.detach() if False else connection.close()
+    except OSError:
+        pass

@@ -1,0 +1,126 @@
+"""MLflow servers on loopback: the bare app for suites, and the command line as people start it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+_QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+_PAUSE_S = 0.1
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server: its address, and the files behind it."""
+
+    uri: str
+    database: Path
+    artifacts: Path
+
+
+@contextmanager
+def bare_app(folder: Path, empty_database: Path) -> Iterator[Server]:
+    """One process that serves runs and artifacts from `folder`, on a copy of the database.
+
+    The variables with an underscore are MLflow's own way to tell its workers what the command line said.
+    """
+    server = _server(folder, empty_database)
+    command = [sys.executable, "-m", "uvicorn", "mlflow.server.fastapi_app:app", "--log-level", "warning"]
+    settings = {
+        "_MLFLOW_SERVER_FILE_STORE": f"sqlite:///{server.database}",
+        "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
+        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(server.artifacts),
+    }
+    with _running(server, command, settings, folder):
+        yield server
+
+
+@contextmanager
+def command_line(folder: Path, empty_database: Path) -> Iterator[Server]:
+    """`mlflow server` with one worker."""
+    server = _server(folder, empty_database)
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{server.database}"]
+    command += ["--artifacts-destination", str(server.artifacts)]
+    with _running(server, command, {}, folder):
+        yield server
+
+
+def free_port() -> int:
+    """A port that nothing listens at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def _server(folder: Path, empty_database: Path) -> Server:
+    database = folder / "mlflow.db"
+    shutil.copy(empty_database, database)
+    return Server(f"http://127.0.0.1:{free_port()}", database, folder / "artifacts")
+
+
+@contextmanager
+def _running(
+    server: Server, command: Sequence[str], settings: Mapping[str, str], folder: Path
+) -> Iterator[None]:
+    port = server.uri.rpartition(":")[2]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [*command, "--host", "127.0.0.1", "--port", port],
+            env={**os.environ, **_QUIET, **settings},
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        _wait_until_healthy(f"{server.uri}/health", process, folder / "log")
+        yield
+    finally:
+        _end_group(process)
+
+
+def _wait_until_healthy(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """The suite's time limit ends a server that never answers."""
+    pause = threading.Event()
+    while process.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
+                if answer.status == 200:
+                    return
+        except OSError:
+            pause.wait(_PAUSE_S)
+    raise AssertionError(f"the MLflow server has ended: {log.read_text()[-2000:]}")
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """Ends the server and what it started; raises if anything of it is left."""
+    if _group_lives(process.pid):
+        os.killpg(process.pid, signal.SIGTERM)
+    process.wait(30)
+    pause = threading.Event()
+    for _ in range(50):
+        if not _group_lives(process.pid):
+            return
+        pause.wait(_PAUSE_S)
+    os.killpg(process.pid, signal.SIGKILL)
+    raise AssertionError("the MLflow server left processes behind")
+
+
+def _group_lives(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
