@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import accumulate
+from itertools import accumulate, takewhile
 
 import pytest
 from hypothesis import given
@@ -73,7 +73,6 @@ def test_elsewhere_a_process_id_says_nothing(space: PidSpace) -> None:
         raise AssertionError("asked for a process of another space")
 
     assert judge(lease(space), Observer(HERE, 1, unasked), Sightings()) is Liveness.UNKNOWN
-    assert judge(lease(space), Observer(space, 1, unasked), seen((0, 0))) is Liveness.UNKNOWN or space == HERE
 
 
 @pytest.mark.parametrize("space", ELSEWHERE)
@@ -129,7 +128,7 @@ def test_a_living_writer_is_never_dead(space: PidSpace, data: st.DataObject, ori
     looks = sorted(
         data.draw(st.lists(st.integers(min_value=0, max_value=renewed_at[-1]), min_size=1, max_size=20))
     )
-    me = observer(Process(500)) if space == HERE else observer(data.draw(processes))
+    me = observer(data.draw(st.sampled_from([Process(500), Process()]) if space == HERE else processes))
     sightings = Sightings()
     for at in looks:
         counter = max(number for number, at_ns in enumerate(renewed_at) if at_ns <= at)
@@ -166,13 +165,13 @@ def test_only_durations_of_the_observers_own_clock_count(
 
 
 @given(gaps, st.lists(st.integers(0, 1), min_size=12, max_size=12))
-def test_looking_more_often_makes_no_one_die_sooner(times: list[int], steps: list[int]) -> None:
-    """Death needs a first and a last look at the same counter; those in between can only show a change."""
+def test_death_is_the_whole_time_between_looks_at_one_counter(times: list[int], steps: list[int]) -> None:
     looks = list(zip(accumulate(times), accumulate(steps), strict=False))
     away = lease(ELSEWHERE[0], counter=looks[-1][1])
-    if judge(away, observer(), seen(*looks)) is Liveness.DEAD:
-        first = next(at_ns for at_ns, counter in looks if counter == away.counter)
-        assert looks[-1][0] - first >= TTL
+    stood = takewhile(lambda look: look[1] == away.counter, reversed(looks))
+    since = min(at_ns for at_ns, _ in stood)
+    dead = judge(away, observer(), seen(*looks)) is Liveness.DEAD
+    assert dead == (looks[-1][0] - since >= TTL)
 
 
 def test_a_lease_holds_no_time_of_day() -> None:

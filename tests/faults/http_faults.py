@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import os
 import re
 import socket
 import struct
@@ -25,6 +27,9 @@ class Reply:
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+
+
+_NOTHING = Reply(0)
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ class ResetBefore(Fault):
 
     def before(self, exchange: Exchange) -> Reply | None:
         exchange.reset()
-        return Reply(0)
+        return _NOTHING
 
 
 class ResetAfter(Fault):
@@ -196,7 +201,8 @@ class FaultyProxy:
         with self._lock:
             connections = list(self._connections)
         for connection in connections:
-            _reset(connection)
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def up(self) -> None:
         """Listen again, at the same port."""
@@ -290,9 +296,13 @@ class Exchange:
         handler.wfile.flush()
 
     def reset(self) -> None:
-        """Break the connection."""
+        """Break the connection so that the other side sees a reset, and not an orderly end."""
         self._handler.close_connection = True
-        _reset(self._handler.connection)
+        connection = self._handler.connection
+        self._proxy.closed(connection)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        # The handler's streams hold the socket open: only its descriptor can be closed at once.
+        os.close(connection.detach())
 
     def wait_for(self, event: threading.Event) -> None:
         """Returns when the event is set, or the proxy ends."""
@@ -322,27 +332,26 @@ class _Handler(BaseHTTPRequestHandler):
             self._serve()
 
     def _serve(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        body = self._body()
         headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
         fault = self.proxy.fault_for(self.command, self.path)
         exchange = Exchange(self, self.proxy)
         reply = fault.before(exchange)
         if reply is not None:
             self.proxy.record(Recorded(self.command, self.path, headers, body, None))
-            if reply.status:
+            if reply is not _NOTHING:
                 exchange.send(reply)
             return
         reply = self.proxy.forward(self.command, self.path, headers, body)
         self.proxy.record(Recorded(self.command, self.path, headers, body, reply.status))
         fault.after(exchange, reply)
 
-
-def _reset(connection: socket.socket) -> None:
-    """Close so that the other side sees a reset, and not an orderly end."""
-    try:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        # A copy of the descriptor is held by the handler's streams: only closing the socket itself resets.
-        connection.shutdown(socket.SHUT_RD)
-        connection.detach() if False else connection.close()
-    except OSError:
-        pass
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        body = b""
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body

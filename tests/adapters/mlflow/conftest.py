@@ -8,6 +8,8 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from faults.http_faults import FaultyProxy
+from servers.mlflow_server import Server, bare_app
 
 from studbook.adapters.mlflow.first_start import ensure_database
 from studbook.adapters.mlflow.tracking_store import MlflowTrackingStore
@@ -43,3 +45,17 @@ def new_store(empty_database: Path, tmp_path: Path) -> Iterator[StoreMaker]:
     yield make
     for store in made:
         store.close()
+
+
+@pytest.fixture(scope="session")
+def server(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real server, of runs and artifacts; one for all tests."""
+    with bare_app(tmp_path_factory.mktemp("server"), empty_database) as running:
+        yield running
+
+
+@pytest.fixture
+def proxy(server: Server) -> Iterator[FaultyProxy]:
+    """The server behind a proxy without faults yet."""
+    with FaultyProxy(server.uri) as listening:
+        yield listening

@@ -1,22 +1,13 @@
-"""The artifact store through a real MLflow server that proxies its artifacts."""
+"""The artifact store through a real MLflow server that serves the artifacts itself."""
 
 from __future__ import annotations
 
 import itertools
 import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import threading
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
+from servers.mlflow_server import Server
 
 from studbook.adapters.mlflow.artifact_store import MlflowArtifactStore
 from studbook.adapters.mlflow.tracking_store import MlflowTrackingStore
@@ -26,62 +17,12 @@ from studbook.ports.contract.artifact_store import ArtifactStoreContract, MakeRu
 from studbook.ports.tracking_store import NewRun
 
 
-@dataclass(frozen=True)
-class Server:
-    uri: str
-    artifacts: Path
+class TestServedArtifacts(ArtifactStoreContract):
+    """The port's contract."""
 
-
-@pytest.fixture(scope="module")
-def server(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("server")
-    shutil.copy(empty_database, folder / "mlflow.db")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {
-        **os.environ,
-        "_MLFLOW_SERVER_FILE_STORE": f"sqlite:///{folder / 'mlflow.db'}",
-        "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
-        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
-        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(folder / "artifacts"),
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    }
-    command = [sys.executable, "-m", "uvicorn", "mlflow.server.fastapi_app:app", "--port", str(port)]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [*command, "--host", "127.0.0.1", "--log-level", "warning"],
-            env=environment,
-            cwd=folder,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
-        wait_until_healthy(f"http://127.0.0.1:{port}/health", process)
-        yield Server(f"http://127.0.0.1:{port}", folder / "artifacts")
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
-
-
-def wait_until_healthy(url: str, process: subprocess.Popen[bytes]) -> None:
-    """Returns when the server answers; the suite's time limit ends a server that never does."""
-    pause = threading.Event()
-    while process.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
-                assert answer.status == 200
-                return
-        except urllib.error.URLError:
-            pause.wait(0.1)
-    pytest.fail("the MLflow server has ended")
-
-
-class TestProxiedArtifacts(ArtifactStoreContract):
     @pytest.fixture
     def make_run(self, server: Server) -> Iterator[MakeRun]:
+        """Runs of the server."""
         self.artifacts = server.artifacts
         tracking = MlflowTrackingStore(server.uri, run_key_tag="studbook.run.key")
         numbers = itertools.count()
@@ -95,11 +36,13 @@ class TestProxiedArtifacts(ArtifactStoreContract):
 
     @pytest.fixture
     def store(self, server: Server) -> Iterator[ArtifactStore]:
+        """The server's store."""
         store = MlflowArtifactStore(server.uri)
         yield store
         store.close()
 
     def corrupt(self, store: ArtifactStore, run_id: str, path: str, content: bytes | None) -> None:
+        """In the server's folder."""
         (folder,) = self.artifacts.glob(f"*/{run_id}/artifacts")
         if content is None:
             (folder / path).unlink()
