@@ -122,7 +122,8 @@ def test_in_a_copied_home_nobody_is_dead(
 def test_a_living_writer_is_never_dead(space: PidSpace, data: st.DataObject, origin: int) -> None:
     """Whatever the clocks: it renews in less than the time to live, and is looked at whenever."""
     renewals = data.draw(
-        st.lists(st.integers(min_value=1, max_value=TTL - 1), min_size=1, max_size=12), label="between renewals"
+        st.lists(st.integers(min_value=1, max_value=TTL - 1), min_size=1, max_size=12),
+        label="between renewals",
     )
     renewed_at = list(accumulate(renewals, initial=0))
     looks = sorted(

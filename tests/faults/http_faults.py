@@ -158,7 +158,8 @@ class FaultyProxy:
         self._upstream = urlsplit(upstream).netloc
         self._rules: list[_Rule] = []
         self._recorded: list[Recorded] = []
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._recorded_more = threading.Condition(self._lock)
         self._closing = threading.Event()
         self._connections: set[socket.socket] = set()
         self._port = 0
@@ -170,9 +171,7 @@ class FaultyProxy:
         """Where it listens; the same when it comes up again."""
         return f"http://127.0.0.1:{self._port}"
 
-    def on(
-        self, pattern: str, fault: Fault, *, times: int | None = 1, method: str | None = None
-    ) -> None:
+    def on(self, pattern: str, fault: Fault, *, times: int | None = 1, method: str | None = None) -> None:
         """Break the next `times` (None: all) requests whose path and query match; the oldest rule goes first."""
         with self._lock:
             self._rules.append(_Rule(method, re.compile(pattern), fault, times))
@@ -181,10 +180,14 @@ class FaultyProxy:
         """The recorded requests whose path and query match, in their order."""
         with self._lock:
             return [
-                one
-                for one in self._recorded
-                if re.search(pattern, one.path) and method in (None, one.method)
+                one for one in self._recorded if re.search(pattern, one.path) and method in (None, one.method)
             ]
+
+    def wait_for_requests(self, pattern: str, count: int) -> None:
+        """Returns when so many requests that match are recorded: forwarded ones when they are answered."""
+        with self._recorded_more:
+            arrived = self._recorded_more.wait_for(lambda: len(self.requests(pattern)) >= count, _WAIT_S)
+        assert arrived, f"{count} requests of {pattern} did not arrive"
 
     def forget(self) -> None:
         """Drop the rules and the record."""
@@ -233,6 +236,7 @@ class FaultyProxy:
         """Write a request down."""
         with self._lock:
             self._recorded.append(request)
+            self._recorded_more.notify_all()
 
     def forward(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """What the server behind answers."""
@@ -241,9 +245,7 @@ class FaultyProxy:
             connection.request(method, path, body, dict(headers))
             answer = connection.getresponse()
             content = answer.read()
-            kept = {
-                name: value for name, value in answer.getheaders() if name.lower() not in _HOP_BY_HOP
-            }
+            kept = {name: value for name, value in answer.getheaders() if name.lower() not in _HOP_BY_HOP}
             return Reply(answer.status, kept, content)
         finally:
             connection.close()

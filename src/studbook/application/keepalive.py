@@ -135,7 +135,7 @@ class KeepAlive:
             self._writer = writer = self._log.writer
             self._attempt("lease", lambda: self._leases.hold(writer))
             now = self._clock.monotonic_ns()
-            self._renew_at, self._sync_at = now + self._interval_ns, now
+            self._renew_at, self._sync_at = now + self._interval_ns, now + (self._fsync_ns or 0)
             self._attempt("thread", self._start_thread)
 
     def _start_thread(self) -> None:

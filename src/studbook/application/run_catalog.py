@@ -15,8 +15,8 @@ from ..domain.vocabulary import Vocabulary
 from ..ports.artifact_store import ArtifactStore
 from ..ports.run_query import ANY_STATUS, RunQuery
 from ..ports.tracking_store import TrackingStore
+from .delivery import Delivery
 from .project import Project
-from .relay import Relay
 from .spill import join
 
 _BOTH = frozenset(Lifecycle)
@@ -29,11 +29,11 @@ class RunCatalog:
     """Finds runs of the project, whatever the backend."""
 
     def __init__(
-        self, store: TrackingStore, artifacts: ArtifactStore, relay: Relay, project: Project
+        self, store: TrackingStore, artifacts: ArtifactStore, delivery: Delivery, project: Project
     ) -> None:
         self._store = store
         self._artifacts = artifacts
-        self._relay = relay
+        self._delivery = delivery
         self._project = project
 
     def experiments(self) -> tuple[str, ...]:
@@ -59,7 +59,7 @@ class RunCatalog:
         those of the project.
         """
         if flush:
-            self._relay.drain()
+            self._delivery.flush()
         vocabulary = self._project.vocabulary
         wanted = {name.replace("_", ".", 1): text for name, text in tags.items()}
         wanted["run.project"] = self._project.name
@@ -103,7 +103,7 @@ class RunCatalog:
 
     def runs(self, query: RunQuery) -> Iterator[StoredRun]:
         """Stored runs as they are, long values joined; flushes first."""
-        self._relay.drain()
+        self._delivery.flush()
         for run in self._store.find(query):
             yield join(run, self._artifacts)
 
@@ -111,7 +111,7 @@ class RunCatalog:
         """The run with this run key, `run:<backend id>` or bare backend id. Raises RunNotFound."""
         run_id = ref.removeprefix("run:")
         if ref.startswith(f"{RunKey.KIND}:"):
-            run_id = self._relay.run_id(RunKey(ref)) or self._search(RunKey(ref))
+            run_id = self._delivery.run_id(RunKey(ref)) or self._search(RunKey(ref))
         return self.view(self._store.get_run(run_id))
 
     def resolve(self, text: str) -> RunView:
@@ -119,7 +119,7 @@ class RunCatalog:
 
         32 digits are a backend id first. Raises RunNotFound.
         """
-        self._relay.drain()
+        self._delivery.flush()
         prefix = text.removeprefix(f"{RunKey.KIND}:")
         if not _is_hex(prefix):
             return self.by_ref(text)
@@ -134,12 +134,12 @@ class RunCatalog:
 
     def run_id(self, run_key: RunKey, timeout_s: float | None = None) -> str:
         """The backend id of a run, delivering first."""
-        self._relay.drain(timeout_s)
-        return self._relay.run_id(run_key) or self._search(run_key)
+        self._delivery.flush(timeout_s)
+        return self._delivery.run_id(run_key) or self._search(run_key)
 
     def is_ours(self, view: RunView) -> bool:
         """Whether this home delivered the run's beginning."""
-        return view.ref.startswith("rk3:") and self._relay.run_id(RunKey(view.ref)) == view.run_id
+        return view.ref.startswith("rk3:") and self._delivery.run_id(RunKey(view.ref)) == view.run_id
 
     def url(self, view: RunView) -> str | None:
         """A page that shows the run, where there is one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,14 +13,18 @@ from ..application.acquire import AcquireArtifact
 from ..application.benchmark import BenchmarkModel
 from ..application.bus import Bus
 from ..application.champions import ChooseChampions
+from ..application.delivery import InlineDelivery, ManualDelivery, SidecarDelivery
 from ..application.final_training import TrainFinal
 from ..application.fold_runner import FoldRunner
+from ..application.keepalive import KeepAlive
 from ..application.lineage import TraceLineage
 from ..application.open_run import OpenRun
 from ..application.project import Project
 from ..application.recorder import Recorder
+from ..application.reap import ReapDead
 from ..application.refit import RefitTrial
 from ..application.relay import Relay
+from ..application.relay_service import RelayService
 from ..application.run_catalog import RunCatalog
 from ..application.run_opening import RunOpening
 from ..application.select import SelectModel
@@ -28,6 +33,7 @@ from ..application.store_writer import StoreWriter
 from ..application.study_history import HistoryReader
 from ..application.sweep import RunSweep
 from ..application.trial_runner import TrialRunner
+from ..application.writer_watch import WriterWatch
 from ..domain.errors import ConfigError
 from ..domain.study import StudyDefinition
 from ..domain.vocabulary import Vocabulary
@@ -40,11 +46,16 @@ if TYPE_CHECKING:
     from ..ports.delivery_ledger import DeliveryLedger
     from ..ports.event_log import EventLog
     from ..ports.ids import Ids
+    from ..ports.leases import Leases
     from ..ports.locks import Locks
     from ..ports.machine import Machine
+    from ..ports.relay_launcher import RelayLauncher
     from ..ports.sampler import Sampler
     from ..ports.tracking_store import TrackingStore
     from ..ports.trial_executor import TrialExecutor
+
+RELAY_MODULE = "studbook.entrypoints.relay_process"
+"""What the relay process runs; it reads its settings from stdin."""
 
 
 def _system_clock() -> Clock:
@@ -130,6 +141,29 @@ def _home_locks(home: Path) -> Locks:
     from ..adapters.home.locks import HomeLocks
 
     return HomeLocks(home)
+
+
+def _memory_leases() -> Leases:
+    from ..adapters.memory.leases import MemoryLeases
+
+    return MemoryLeases()
+
+
+def _home_leases(home: Path) -> Leases:
+    from ..adapters.home.leases import HomeLeases
+
+    return HomeLeases(home)
+
+
+def _launcher(home: Path, ledger: DeliveryLedger, loaded: LoadedSettings) -> RelayLauncher:
+    from ..adapters.home.relay_launcher import ProcessRelayLauncher
+
+    return ProcessRelayLauncher(home, ledger, RELAY_MODULE, lambda: pickle.dumps(loaded))
+
+
+def _delivery_mode(loaded: LoadedSettings) -> str:
+    """Memory is gone with its process: nobody else can deliver what is in it."""
+    return "inline" if loaded.target.kind is TargetKind.MEMORY else loaded.settings.delivery.mode
 
 
 def _pins(home: Path, ids: Ids) -> object:
@@ -251,6 +285,11 @@ class Container(containers.DeclarativeContainer):
         memory=providers.Singleton(_memory_locks),
         home=providers.Singleton(_home_locks, home),
     )
+    leases = providers.Selector(
+        storage,
+        memory=providers.Singleton(_memory_leases),
+        home=providers.Singleton(_home_leases, home),
+    )
     sampler = providers.Selector(
         storage,
         memory=providers.Singleton(_optuna_in_memory),
@@ -266,7 +305,26 @@ class Container(containers.DeclarativeContainer):
     artifacts = providers.Singleton(_builder, loaded, pins, clock, version)
     store_writer = providers.Singleton(StoreWriter, tracking_store, artifact_store, ledger, pins, vocabulary)
     relay = providers.Singleton(Relay, event_log, ledger, store_writer, vocabulary, clock)
-    catalog = providers.Singleton(RunCatalog, tracking_store, artifact_store, relay, project)
+    watch = providers.Singleton(WriterWatch, leases, clock, ttl_s=loaded.provided.settings.leases.ttl)
+    reap = providers.Singleton(ReapDead, event_log, ledger, watch, clock, project.provided.name)
+    relay_service = providers.Singleton(RelayService, relay, ledger, reap, watch, clock)
+    launcher = providers.Singleton(_launcher, home, ledger, loaded)
+    keepalive = providers.Singleton(
+        KeepAlive,
+        event_log,
+        leases,
+        clock,
+        interval_s=loaded.provided.settings.leases.interval,
+        fsync_interval_s=loaded.provided.settings.journal.fsync_interval,
+        heartbeat_s=loaded.provided.settings.leases.heartbeat,
+    )
+    delivery = providers.Selector(
+        providers.Callable(_delivery_mode, loaded),
+        sidecar=providers.Singleton(SidecarDelivery, event_log, ledger, launcher, clock),
+        inline=providers.Singleton(InlineDelivery, relay),
+        manual=providers.Singleton(ManualDelivery, relay),
+    )
+    catalog = providers.Singleton(RunCatalog, tracking_store, artifact_store, delivery, project)
 
     open_run = providers.Singleton(OpenRun, recorder, opening, artifacts, catalog, ids)
     fold_runner = providers.Singleton(FoldRunner, recorder, opening)

@@ -45,10 +45,34 @@ class Tracking(Described):
 class Delivery(Described):
     """Who carries events from the journal to the stores, and how long leaving a book waits, in seconds."""
 
-    mode: Literal["inline", "manual"]
-    """`inline`: this process delivers; `manual`: nothing is delivered but by `flush` and by questions."""
-    exit_timeout: Seconds
-    """How long leaving a book waits for the delivery: seconds, or a number with s, m, h or d."""
+    mode: Literal["sidecar", "inline", "manual"]
+    """`sidecar`: a small process beside this one delivers; `inline`: this process does, on `flush`, questions and
+    leaving; `manual`: nothing is delivered but by `flush`, questions and `studbook sync`. Memory is `inline`."""
+    exit_timeout: Seconds | None
+    """How long leaving a book waits for the delivery: seconds, or a number with s, m, h or d. Null: 10 s, and 300 s
+    inside a job or container, which takes its processes down with it."""
+
+
+class Journal(Described):
+    """How events are kept on disk."""
+
+    segment_size: int = Field(ge=4096)
+    """Bytes after which a new segment file begins."""
+    fsync_interval: Seconds
+    """What a power cut may take: metrics of so many seconds. Lifecycle events reach the disk at once."""
+    strict: bool
+    """`true`: an event that cannot be kept raises in the training; `false`: it is logged once and counted."""
+
+
+class Leases(Described):
+    """How others tell that a writer lives."""
+
+    interval: Seconds
+    """How often a writer renews its lease."""
+    ttl: Seconds
+    """A writer on another machine is dead when its lease was not renewed for so long, by the observer's clock."""
+    heartbeat: Seconds
+    """A run without other events shows so often that it is alive."""
 
 
 class Sweep(Described):
@@ -192,6 +216,8 @@ class Settings(BaseSettings):
     tracking: Tracking
     """Where events are delivered to."""
     delivery: Delivery
+    journal: Journal
+    leases: Leases
     """Who delivers, and how long leaving waits."""
     sweep: Sweep
     """What a sweep does unless its call says otherwise."""

@@ -79,6 +79,14 @@ class DeliveryLedger(Protocol):
         """Remember a run's backend id. Binding another id to a bound key is a ValueError."""
         ...
 
+    def report(self, problem: str | None) -> None:
+        """Remember what keeps the relay from delivering; None: nothing does."""
+        ...
+
+    def problem(self) -> str | None:
+        """What kept the relay from delivering when it last tried."""
+        ...
+
     def refuse(self, refusal: Refusal) -> None:
         """Keep a refusal; the same event twice is one."""
         ...

@@ -30,6 +30,10 @@ class EventLog(Protocol):
         """The id of the one writer that this log appends as; unique for ever."""
         ...
 
+    def written(self) -> tuple[str, int] | None:
+        """This log's writer and the last sequence that it appended; None before the first append."""
+        ...
+
     def append(self, *happenings: Happening) -> tuple[Envelope, ...]:
         """Append all of them, or none, in order; what returned survives the death of this process.
 

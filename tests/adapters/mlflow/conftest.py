@@ -8,9 +8,9 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+
 from faults.http_faults import FaultyProxy
 from servers.mlflow_server import Server, bare_app
-
 from studbook.adapters.mlflow.first_start import ensure_database
 from studbook.adapters.mlflow.tracking_store import MlflowTrackingStore
 from studbook.ports.capabilities import Capabilities

@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from servers.mlflow_server import Server
 
+from servers.mlflow_server import Server
 from studbook.adapters.mlflow.artifact_store import MlflowArtifactStore
 from studbook.adapters.mlflow.tracking_store import MlflowTrackingStore
 from studbook.domain.keys import RunKey

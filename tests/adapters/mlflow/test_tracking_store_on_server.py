@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from servers.mlflow_server import Server
 
+from servers.mlflow_server import Server
 from studbook.adapters.mlflow.tracking_store import MlflowTrackingStore
 from studbook.domain.errors import TrackingRefused
 from studbook.domain.store_writes import MetricPoint, RecordBatch

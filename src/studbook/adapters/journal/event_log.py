@@ -90,6 +90,13 @@ class JournalEventLog:
         with self._lock:
             return self._writing_now().writer
 
+    def written(self) -> tuple[str, int] | None:
+        """This writer and the last sequence that it appended; None before the first append."""
+        with self._lock:
+            writing = self._writing
+            last = 0 if writing is None else writing.next_sequence() - 1
+            return None if writing is None or last == 0 else (writing.writer, last)
+
     def append(self, *happenings: Happening) -> tuple[Envelope, ...]:
         """Append all of them in one write, or none. Raises HomeUnusable, JournalError."""
         if not happenings:

@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS open_run (
     seen_ns INTEGER NOT NULL,
     PRIMARY KEY (run_key, writer)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS problem (text TEXT NOT NULL);
 """
 
 
@@ -127,6 +128,22 @@ class JournalDeliveryLedger:
             bound = _bound(database, run_key)
         if bound != run_id:
             raise ValueError(f"run {run_key} is bound to {bound}, not to {run_id}")
+
+    def report(self, problem: str | None) -> None:
+        """Remember what keeps the relay from delivering."""
+        with self._transaction() as database:
+            known = database.execute("SELECT text FROM problem").fetchone()
+            if (known[0] if known else None) == problem:
+                return
+            database.execute("DELETE FROM problem")
+            if problem is not None:
+                database.execute("INSERT INTO problem VALUES (?)", (problem,))
+
+    def problem(self) -> str | None:
+        """What kept the relay from delivering when it last tried."""
+        with self._transaction() as database:
+            known = database.execute("SELECT text FROM problem").fetchone()
+        return str(known[0]) if known else None
 
     def refuse(self, refusal: Refusal) -> None:
         """Keep a refusal; the first one of an event stays."""

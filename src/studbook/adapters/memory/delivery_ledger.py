@@ -17,6 +17,7 @@ class MemoryDeliveryLedger:
 
     def __init__(self) -> None:
         self._lease = threading.Lock()
+        self._problem: str | None = None
         self._lock = threading.Lock()
         self._cursor: dict[str, int] = {}
         self._runs: dict[RunKey, str] = {}
@@ -67,6 +68,14 @@ class MemoryDeliveryLedger:
             bound = self._runs.setdefault(run_key, run_id)
         if bound != run_id:
             raise ValueError(f"run {run_key} is bound to {bound}, not to {run_id}")
+
+    def report(self, problem: str | None) -> None:
+        """Remember what keeps the relay from delivering."""
+        self._problem = problem
+
+    def problem(self) -> str | None:
+        """What kept the relay from delivering when it last tried."""
+        return self._problem
 
     def refuse(self, refusal: Refusal) -> None:
         """Keep a refusal; the first one of an event stays."""

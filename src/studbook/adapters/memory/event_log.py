@@ -37,6 +37,12 @@ class MemoryEventLog:
         """The id that this log appends as."""
         return self._writer
 
+    def written(self) -> tuple[str, int] | None:
+        """This writer and its last sequence; None before the first append."""
+        with self.journal.lock:
+            mine = self.journal.events.get(self._writer)
+            return (self._writer, len(mine)) if mine else None
+
     def append(self, *happenings: Happening) -> tuple[Envelope, ...]:
         """Append all of them, or none."""
         with self.journal.lock:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ...domain.errors import TrackingError
+from ...domain.errors import TrackingError, TrackingRefused
 from .errors import unreadable_answer
 from .rest_calls import Json, RestCalls
 
@@ -44,7 +44,7 @@ class RestStore:
 
     def create_experiment(self, name: str, artifact_location: str | None, tags: Sequence[RunTag], /) -> str:
         """See MlflowStore."""
-        body: Json = {"name": name, "tags": _pairs(tags)}
+        body: Json = {"name": _text(name), "tags": _pairs(tags)}
         if artifact_location is not None:
             body["artifact_location"] = artifact_location
         answer = self._calls.write(f"{_API}/experiments/create", body)
@@ -76,8 +76,8 @@ class RestStore:
         body = {
             "experiment_id": experiment_id,
             "user_id": user_id,
-            "run_name": run_name,
-            "start_time": start_time,
+            "run_name": _text(run_name),
+            "start_time": _int64(start_time),
             "tags": _pairs(tags),
         }
         return _parsed(_run, self._calls.write(f"{_API}/runs/create", body), "run", written=True)
@@ -91,9 +91,9 @@ class RestStore:
         from mlflow.entities import RunStatus
 
         status = RunStatus.to_string(run_status)  # type: ignore[no-untyped-call]
-        body: Json = {"run_id": run_id, "status": status, "end_time": end_time}
+        body: Json = {"run_id": run_id, "status": status, "end_time": _int64(end_time)}
         if run_name is not None:
-            body["run_name"] = run_name
+            body["run_name"] = _text(run_name)
         self._calls.write(f"{_API}/runs/update", body, run_id=run_id)
 
     def delete_run(self, run_id: str, /) -> None:
@@ -105,7 +105,12 @@ class RestStore:
     ) -> None:
         """See MlflowStore."""
         rows = [
-            {"key": row.key, "value": _json_number(row.value), "timestamp": row.timestamp, "step": row.step}
+            {
+                "key": _text(row.key),
+                "value": _json_number(row.value),
+                "timestamp": _int64(row.timestamp),
+                "step": _int64(row.step),
+            }
             for row in metrics
         ]
         body = {"run_id": run_id, "metrics": rows, "params": _pairs(params), "tags": _pairs(tags)}
@@ -184,7 +189,7 @@ def _run(answer: Json) -> Run:
         RunInfo(  # type: ignore[no-untyped-call]
             run_id=str(info.get("run_id") or info["run_uuid"]),
             experiment_id=str(info["experiment_id"]),
-            user_id=info.get("user_id"),
+            user_id=str(info.get("user_id") or ""),
             status=str(info["status"]),
             start_time=int(info.get("start_time") or 0),
             end_time=int(ended) if ended else None,
@@ -216,8 +221,28 @@ def _json_number(value: float) -> float | str:
     return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
 
 
+def _int64(value: int) -> int:
+    """The number. What does not fit a server reads as 0, and says nothing."""
+    if not -(2**63) <= value < 2**63:
+        raise TrackingRefused(
+            f"{value} is too large for a server", cure="give times in milliseconds, and smaller steps"
+        )
+    return value
+
+
+def _text(value: str) -> str:
+    """The text. What is not Unicode a server stores as nothing, and says nothing."""
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise TrackingRefused(
+            f"{value!a:.80} holds half a character", cure="correct the text's encoding"
+        ) from error
+    return value
+
+
 def _pairs(items: Sequence[Param | RunTag]) -> list[dict[str, str]]:
-    return [{"key": item.key, "value": item.value} for item in items]
+    return [{"key": _text(item.key), "value": _text(item.value)} for item in items]
 
 
 def _view(view_type: int) -> str:

@@ -93,6 +93,15 @@ class DeliveryLedgerContract:
         ledger.refuse(Refusal("a", 1, RUN, "again"))
         assert ledger.refusals() == (Refusal("a", 1, RUN, "first"),)
 
+    def test_a_problem_stays_until_there_is_none(self, open_ledger: Callable[[], DeliveryLedger]) -> None:
+        ledger = open_ledger()
+        assert ledger.problem() is None
+        ledger.report("the server does not answer")
+        ledger.report("the server refuses")
+        assert ledger.problem() == "the server refuses"
+        ledger.report(None)
+        assert ledger.problem() is None
+
     def test_runs_are_open_from_their_beginning_to_their_end(
         self, open_ledger: Callable[[], DeliveryLedger]
     ) -> None:

@@ -71,6 +71,13 @@ class EventLogContract:
         log.append(metric(4))
         assert [envelope.sequence for envelope in log.read()] == [1, 2, 3, 4, 5]
 
+    def test_a_log_says_how_far_it_has_written(self, open_log: Callable[[], EventLog]) -> None:
+        log, other = open_log(), open_log()
+        assert log.written() is None
+        last = log.append(metric(0), metric(1), metric(2))[-1]
+        other.append(metric(9))
+        assert log.written() == (last.writer, last.sequence) == (log.writer, 3)
+
     def test_appending_nothing_is_nothing(self, open_log: Callable[[], EventLog]) -> None:
         log = open_log()
         assert log.append() == ()

@@ -1,0 +1,86 @@
+"""The relay at work in a process of its own: delivers, reaps the dead, and leaves when nothing is left to do."""
+
+from __future__ import annotations
+
+from ..domain.errors import DeliveryPending, HomeUnusable, TrackingDenied
+from ..domain.liveness import Liveness
+from ..ports.clock import Clock
+from ..ports.delivery_ledger import DeliveryLedger
+from ..ports.log import get_logger
+from .reap import ReapDead
+from .relay import Relay
+from .writer_watch import WriterWatch
+
+_POLL_S = 0.2
+_DRAIN_S = 30.0
+_DENIED_S = 60.0
+_TAKE_OVER_S = 5.0
+
+_log = get_logger(__name__)
+
+
+class RelayService:
+    """One leased relay a home and target; a second one leaves at once.
+
+    It stays as long as a writer of the home lives or an event waits, looks once more after giving up its lease,
+    and can die anywhere.
+    """
+
+    def __init__(
+        self, relay: Relay, ledger: DeliveryLedger, reap: ReapDead, watch: WriterWatch, clock: Clock
+    ) -> None:
+        self._relay = relay
+        self._ledger = ledger
+        self._reap = reap
+        self._watch = watch
+        self._clock = clock
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Leave after what is being delivered now."""
+        self._stopping = True
+
+    def run(self, *, stay: bool = False) -> None:
+        """Serve until nothing is left to do; with `stay`, until `stop`. Raises HomeUnusable."""
+        while not self._stopping:
+            with self._ledger.lease(_TAKE_OVER_S) as held:
+                if not held:
+                    _log.info("another relay is at work")
+                    return
+                self._serve(stay=stay)
+            if not stay and not self._relay.pending():
+                return
+
+    def _serve(self, *, stay: bool) -> None:
+        while not self._stopping:
+            # A look before the delivery: what a writer that is dead by then has written is all there to read.
+            alive = self._anybody_lives()
+            delivered = self._deliver()
+            self._reap_dead()
+            if delivered and not alive and not stay and not self._relay.pending():
+                return
+            self._clock.sleep(_POLL_S)
+
+    def _deliver(self) -> bool:
+        try:
+            self._relay.drain_held(_DRAIN_S)
+        except DeliveryPending as pending:
+            self._ledger.report(pending.problem)
+            return False
+        except TrackingDenied as denied:
+            self._ledger.report(denied.problem)
+            _log.error("the backend refuses the credentials", problem=denied.problem, next_try_s=_DENIED_S)
+            self._clock.sleep(_DENIED_S)
+            return False
+        self._ledger.report(None)
+        return True
+
+    def _reap_dead(self) -> None:
+        try:
+            self._reap()
+        except HomeUnusable as error:
+            _log.error("the dead cannot be told from the living", problem=error.problem)
+
+    def _anybody_lives(self) -> bool:
+        look = self._watch.look()
+        return any(look.of(writer) is not Liveness.DEAD for writer in look.liveness if writer not in look.copied)
