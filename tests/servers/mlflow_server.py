@@ -34,7 +34,8 @@ def bare_app(folder: Path, empty_database: Path) -> Iterator[Server]:
 
     The variables with an underscore are MLflow's own way to tell its workers what the command line said.
     """
-    server = _server(folder, empty_database)
+    server = _server(folder)
+    shutil.copy(empty_database, server.database)
     command = [sys.executable, "-m", "uvicorn", "mlflow.server.fastapi_app:app", "--log-level", "warning"]
     settings = {
         "_MLFLOW_SERVER_FILE_STORE": f"sqlite:///{server.database}",
@@ -47,9 +48,9 @@ def bare_app(folder: Path, empty_database: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def command_line(folder: Path, empty_database: Path) -> Iterator[Server]:
-    """`mlflow server` with one worker."""
-    server = _server(folder, empty_database)
+def command_line(folder: Path) -> Iterator[Server]:
+    """`mlflow server` with one worker, which makes its database itself."""
+    server = _server(folder)
     command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{server.database}"]
     command += ["--artifacts-destination", str(server.artifacts)]
@@ -64,10 +65,8 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def _server(folder: Path, empty_database: Path) -> Server:
-    database = folder / "mlflow.db"
-    shutil.copy(empty_database, database)
-    return Server(f"http://127.0.0.1:{free_port()}", database, folder / "artifacts")
+def _server(folder: Path) -> Server:
+    return Server(f"http://127.0.0.1:{free_port()}", folder / "mlflow.db", folder / "artifacts")
 
 
 @contextmanager

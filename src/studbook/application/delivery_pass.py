@@ -21,6 +21,7 @@ from ..ports.clock import Clock
 from ..ports.delivery_ledger import DeliveryLedger, Refusal
 from ..ports.event_log import Cursor, EventLog, Happening
 from ..ports.log import get_logger
+from .open_runs import run_changes
 from .store_writer import RunUnknown, StoreWriter
 
 _CHUNK = 2000
@@ -142,7 +143,8 @@ class DeliveryPass:
             self._deliver(envelopes[:middle], held, tally)
             self._deliver(envelopes[middle:], held, tally)
             return
-        self._ledger.advance({envelope.writer: envelope.sequence for envelope in envelopes})
+        cursor = {envelope.writer: envelope.sequence for envelope in envelopes}
+        self._ledger.advance(cursor, run_changes(envelopes))
         tally.delivered += len(envelopes)
         self._writer.release(writes)
 
@@ -151,7 +153,7 @@ class DeliveryPass:
             held.missing[envelope.writer] = error.missing
             return
         self._refuse(envelope, error)
-        self._ledger.advance({envelope.writer: envelope.sequence})
+        self._ledger.advance({envelope.writer: envelope.sequence}, run_changes([envelope], refused=True))
         tally.refused += 1
 
     def _writes(self, envelopes: list[Envelope]) -> list[StoreWrite]:

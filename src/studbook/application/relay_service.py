@@ -83,4 +83,6 @@ class RelayService:
 
     def _anybody_lives(self) -> bool:
         look = self._watch.look()
-        return any(look.of(writer) is not Liveness.DEAD for writer in look.liveness if writer not in look.copied)
+        return any(
+            look.of(writer) is not Liveness.DEAD for writer in look.liveness if writer not in look.copied
+        )

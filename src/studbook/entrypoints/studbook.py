@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from ..domain.stored_run import StoredRun
     from ..ports.run_query import RunQuery
 
+_EXIT_S = 10.0
+_EXIT_TRANSIENT_S = 300.0
+
 
 class Studbook:
     """The official record of models: runs, sweeps, refits, benchmarks, decisions and files. A context manager.
@@ -59,7 +62,7 @@ class Studbook:
         *,
         home: str | Path | None = None,
         experiment: str | None = None,
-        delivery: Literal["inline", "manual"] | None = None,
+        delivery: Literal["sidecar", "inline", "manual"] | None = None,
         config: str | Path | None = None,
         overrides: Mapping[str, object] | None = None,
     ) -> Studbook:
@@ -336,27 +339,32 @@ class Studbook:
 
     def flush(self, timeout: float | None = None) -> None:
         """A barrier: everything logged so far is delivered, or DeliveryPending after `timeout` seconds."""
-        self.container.relay().drain(timeout)
+        self.container.delivery().flush(timeout)
 
     def close(self) -> None:
-        """End what is open, deliver (mode inline), give back connections. Closing twice is fine.
+        """End what is open, deliver, give back connections. Closing twice is fine.
 
-        Raises DeliveryPending when the backend did not take everything in `delivery.exit_timeout`; nothing is
-        lost.
+        Waits for the delivery at most `delivery.exit_timeout`; what is pending then is logged, and not lost.
         """
         if self._closed:
             return
         self._closed = True
-        container, delivery = self.container, self.settings.settings.delivery
+        container = self.container
         container.open_run().abandon_open()
         try:
-            if delivery.mode == "inline":
-                container.relay().drain(delivery.exit_timeout)
+            container.delivery().leave(self._exit_timeout())
         finally:
+            container.keepalive().close()
             container.bus().close()
             container.event_log().close()
             container.tracking_store().close()
             container.artifact_store().close()
+
+    def _exit_timeout(self) -> float:
+        said = self.settings.settings.delivery.exit_timeout
+        if said is not None:
+            return said
+        return _EXIT_TRANSIENT_S if self.container.machine().is_transient() else _EXIT_S
 
 
 def _length(labels: Sequence[object] | None) -> int | None:

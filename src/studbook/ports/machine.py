@@ -23,3 +23,7 @@ class Machine(Protocol):
     def environment(self) -> str:
         """A label: azureml, kaggle, colab, slurm or local; decides nothing."""
         ...
+
+    def is_transient(self) -> bool:
+        """Whether the end of this process may take its children down with it: inside a job or a container."""
+        ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -89,7 +89,7 @@ def runs_of(store: MlflowTrackingStore, experiment: str) -> list[StoredRun]:
     return list(store.find(RunQuery((experiment,), ANY_STATUS)))
 
 
-ANSWERS = {
+ANSWERS: dict[str, tuple[Answer, type[TrackingError], dict[str, object]]] = {
     "429 with Retry-After": (
         Answer(429, {"Retry-After": "7"}),
         TrackingUnavailable,
@@ -149,7 +149,7 @@ ANSWERS = {
         {"code": "NO_MLFLOW", "status": 302},
     ),
 }
-LOST = {
+LOST: dict[str, tuple[Fault, str]] = {
     "reset before": (ResetBefore(), "CONNECTION_LOST"),
     "reset after": (ResetAfter(), "CONNECTION_LOST"),
     "cut with its length": (Cut(1, announced=True), "CONNECTION_LOST"),
@@ -173,10 +173,10 @@ def test_an_answer_that_is_an_error_is_told_as_one_after_one_request(
     assert type(error) is expected
     assert {key: error.details.get(key) for key in details} == details
     assert len(proxy.requests(LOG_BATCH if write else GET_RUN)) == 1
-    server_error = isinstance(fault, Answer) and 500 <= fault.status != 501
+    server_error = 500 <= fault.status != 501
     transient_code = error.details.get("code") == "TEMPORARILY_UNAVAILABLE"
-    unknown = write and (server_error or transient_code)
-    assert error.details.get("outcome") == ("unknown" if unknown else None)
+    unknown = "unknown" if write and (server_error or transient_code) else None
+    assert error.details.get("outcome") == unknown
 
 
 @pytest.mark.parametrize("name", LOST)
@@ -207,12 +207,13 @@ def test_a_server_that_is_down_was_not_asked_and_answers_when_it_is_back(
     proxy: FaultyProxy, store: MlflowTrackingStore, run_id: str
 ) -> None:
     proxy.down()
-    for ask in (
+    asks: tuple[Callable[[], object], ...] = (
         lambda: store.get_run(run_id),
         lambda: store.record(run_id, RecordBatch(tags={"t": "1"})),
         lambda: store.create_run(new_run(fresh_name())),
-    ):
-        error = failure(cast("Callable[[], object]", ask))
+    )
+    for ask in asks:
+        error = failure(ask)
         assert isinstance(error, TrackingUnavailable)
         assert (error.details["code"], error.details.get("outcome")) == ("UNREACHABLE", None)
     proxy.up()

@@ -21,9 +21,7 @@ class ProcessRelayLauncher:
     `payload` is what the module reads from its stdin: no secret stands on a command line.
     """
 
-    def __init__(
-        self, home: Path, ledger: DeliveryLedger, module: str, payload: Callable[[], bytes]
-    ) -> None:
+    def __init__(self, home: Path, ledger: DeliveryLedger, module: str, payload: Callable[[], bytes]) -> None:
         self._home = home
         self._ledger = ledger
         self._module = module

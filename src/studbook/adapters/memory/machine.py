@@ -38,3 +38,7 @@ class FixedMachine:
     def environment(self) -> str:
         """The given label."""
         return self._environment
+
+    def is_transient(self) -> bool:
+        """Anywhere but `local`."""
+        return self._environment != "local"

@@ -24,6 +24,7 @@ _ENVIRONMENTS = (
     ("colab", ("COLAB_RELEASE_TAG", "COLAB_GPU")),
     ("slurm", ("SLURM_JOB_ID",)),
 )
+_CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 _NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
 
@@ -72,6 +73,14 @@ class SystemMachine:
             if any(self._environ.get(name) for name in variables):
                 return label
         return "local"
+
+    def is_transient(self) -> bool:
+        """In one of those places but `local`, or in a container: Docker, Podman and Kubernetes leave their marks."""
+        return (
+            self.environment() != "local"
+            or bool(self._environ.get("KUBERNETES_SERVICE_HOST"))
+            or any(mark.exists() for mark in _CONTAINER_MARKS)
+        )
 
 
 def _memory_bytes() -> int | None:

@@ -62,3 +62,8 @@ class MachineContract:
 
     def test_the_environment_is_a_known_label(self, machine: Machine) -> None:
         assert machine.environment() in ENVIRONMENTS
+
+    def test_a_job_is_transient(self, machine: Machine) -> None:
+        assert machine.is_transient() in (True, False)
+        if machine.environment() != "local":
+            assert machine.is_transient()
