@@ -15,6 +15,7 @@ from studbook.adapters.memory.event_log import MemoryEventLog, MemoryJournal
 from studbook.adapters.memory.ids import CountingIds
 from studbook.adapters.memory.tracking_store import MemoryTrackingStore
 from studbook.application.bus import Bus
+from studbook.application.delivery import InlineDelivery
 from studbook.application.open_run import OpenRun
 from studbook.application.project import Project
 from studbook.application.recorder import Recorder
@@ -149,7 +150,8 @@ class World:
 
     def catalog(self, project: Project | None = None) -> RunCatalog:
         """Questions about this world."""
-        return RunCatalog(self.store, self.artifacts, self.relay(), project or self.project)
+        delivery = InlineDelivery(self.relay())
+        return RunCatalog(self.store, self.artifacts, delivery, project or self.project)
 
     def open_run(self, project: Project | None = None, log: MemoryEventLog | None = None) -> OpenRun:
         """Opens runs as a book does."""

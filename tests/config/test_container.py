@@ -20,6 +20,7 @@ _ON_STORES = frozenset(
         *STORES,
         "store_writer",
         "relay",
+        "relay_service",
         "catalog",
         "open_run",
         "history",

@@ -29,7 +29,7 @@ class Reply:
     body: bytes = b""
 
 
-_NOTHING = Reply(0)
+_RESET = Reply(0)
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,7 @@ class ResetBefore(Fault):
     """The connection breaks before the server sees the request."""
 
     def before(self, exchange: Exchange) -> Reply | None:
-        exchange.reset()
-        return _NOTHING
+        return _RESET
 
 
 class ResetAfter(Fault):
@@ -341,7 +340,9 @@ class _Handler(BaseHTTPRequestHandler):
         reply = fault.before(exchange)
         if reply is not None:
             self.proxy.record(Recorded(self.command, self.path, headers, body, None))
-            if reply is not _NOTHING:
+            if reply is _RESET:
+                exchange.reset()
+            else:
                 exchange.send(reply)
             return
         reply = self.proxy.forward(self.command, self.path, headers, body)

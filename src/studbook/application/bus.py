@@ -137,6 +137,11 @@ class Bus:
             )
         return subscription
 
+    @property
+    def has_subscribers(self) -> bool:
+        """Whether anybody would be told."""
+        return bool(self._subscriptions)
+
     def publish(self, message: object) -> None:
         """Offer an envelope or a notice to every subscriber. Never blocks, never raises."""
         for subscription in self._subscriptions:

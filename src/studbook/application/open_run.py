@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import os
+import sys
 import threading
 from collections.abc import Mapping
 
-from ..domain.errors import NameInvalid
+from ..domain.errors import NameInvalid, RunEnded, StudbookError
 from ..domain.keys import RunKey
 from ..domain.naming import check_run_name
 from ..domain.recorded_values import typed_params
+from ..domain.run import Ending, EndReason, RunStatus
 from ..domain.run_events import TagsSet
 from ..domain.run_identity import ad_hoc
 from ..domain.stage import Stage
 from ..ports.ids import Ids
+from ..ports.log import get_logger
+from .ending import ending_of
 from .recorder import Recorder
 from .run_catalog import RunCatalog
 from .run_handle import RunHandle
 from .run_opening import RunOpening
 from .store_artifact import ArtifactBuilder
 
+_log = get_logger(__name__)
+
 
 class OpenRun:
-    """The use case: always a new run, RUNNING until its handle ends it."""
+    """The use case: always a new run, RUNNING until its handle ends it.
+
+    A run that is still open when the interpreter ends is ended then. A forked child ends none of its parent's.
+    """
 
     def __init__(
         self,
@@ -36,6 +48,10 @@ class OpenRun:
         self._artifacts = artifacts
         self._catalog = catalog
         self._ids = ids
+        self._begin()
+
+    def _begin(self) -> None:
+        """Be one that has opened nothing."""
         self._lock = threading.Lock()
         self._open: list[RunHandle] = []
 
@@ -75,14 +91,30 @@ class OpenRun:
             parent.adopt(handle)
         with self._lock:
             self._open = [*(each for each in self._open if each.ending is None), handle]
+            _unfinished().add(self)
         return handle
 
     def abandon_open(self) -> None:
-        """End what is still open as abandoned: the book is closing."""
+        """End what is still open, the youngest first: the book is closing.
+
+        While an exception is on its way out, as that exception; else as abandoned.
+        """
+        self._end_open(sys.exc_info()[1])
+
+    def _end_open(self, error: BaseException | None) -> None:
         with self._lock:
             left, self._open = self._open, []
+            _unfinished().discard(self)
+        ending = ending_of(error)
+        if ending.status is RunStatus.FINISHED:
+            ending = Ending.killed(EndReason.ABANDONED)
         for handle in reversed(left):
-            handle.abandon()
+            try:
+                handle.end(ending)
+            except RunEnded:
+                continue
+            except StudbookError as failure:
+                _log.error("run end not recorded", run=str(handle.key), error=failure.problem)
 
     def _backend_id(self, key: RunKey, timeout: float | None) -> str:
         return self._catalog.run_id(key, timeout)
@@ -95,3 +127,28 @@ def _stage(stage: Stage | str) -> Stage:
         raise NameInvalid(
             f"{stage!r} is no stage", cure="use one of " + ", ".join(str(each) for each in Stage)
         ) from None
+
+
+@functools.cache
+def _unfinished() -> set[OpenRun]:
+    """Those with runs that are not known to have ended, which end with the interpreter.
+
+    Kept alive until then, since the last reference to a book can be gone by that time.
+    """
+    unfinished: set[OpenRun] = set()
+
+    def end_open() -> None:
+        # Set when an uncaught exception was printed; SystemExit is not.
+        error = getattr(sys, "last_value", None)
+        for each in tuple(unfinished):
+            each._end_open(error)  # noqa: SLF001
+
+    def begin_anew() -> None:
+        for each in unfinished:
+            each._begin()  # noqa: SLF001
+        unfinished.clear()
+
+    atexit.register(end_open)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=begin_anew)
+    return unfinished

@@ -48,7 +48,8 @@ class RelayService:
                     _log.info("another relay is at work")
                     return
                 self._serve(stay=stay)
-            if not stay and not self._relay.pending():
+            # Whoever came while the lease was held has started no relay: it counts on this one.
+            if not stay and not self._relay.pending() and not self._anybody_lives():
                 return
 
     def _serve(self, *, stay: bool) -> None:

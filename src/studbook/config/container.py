@@ -20,8 +20,8 @@ from ..application.keepalive import KeepAlive
 from ..application.lineage import TraceLineage
 from ..application.open_run import OpenRun
 from ..application.project import Project
-from ..application.recorder import Recorder
 from ..application.reap import ReapDead
+from ..application.recorder import Recorder
 from ..application.refit import RefitTrial
 from ..application.relay import Relay
 from ..application.relay_service import RelayService

@@ -127,6 +127,10 @@ class JournalError(StudbookError):
     """The event log could not take or give back an event."""
 
 
+class EventRefused(JournalError):
+    """An event that the log will never take: it has no JSON text, or the log is closed."""
+
+
 class JournalCorrupt(JournalError):
     """A journal line whose checksum does not hold, elsewhere than at a torn end."""
 

@@ -81,9 +81,12 @@ class Studbook:
 
     @classmethod
     def of(cls, loaded: LoadedSettings) -> Studbook:
-        """A book on settings that are loaded already. Raises HomeUnusable."""
+        """A book on settings that are loaded already. Raises HomeUnusable, ConfigError for a target that this
+        release does not deliver to: both now, and not after the training.
+        """
         container = Container(loaded=loaded, version=version("studbook"))
-        container.ledger().cursor()  # so that a home that cannot be used is told of now, and not after the training
+        container.tracking_store()
+        container.ledger().cursor()
         return cls(container, loaded)
 
     def __enter__(self) -> Self:

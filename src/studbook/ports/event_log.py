@@ -23,7 +23,9 @@ class Happening:
 
 
 class EventLog(Protocol):
-    """Raises HomeUnusable when the log cannot be opened, JournalError when an append cannot be kept."""
+    """Raises HomeUnusable when the log cannot be opened, JournalError when an append cannot be kept: the same
+    append may succeed later, unless it is EventRefused.
+    """
 
     @property
     def writer(self) -> str:
@@ -39,6 +41,12 @@ class EventLog(Protocol):
 
         Sequences of one writer start at 1 and have no gaps. Safe from several threads.
         """
+        ...
+
+    def append_metrics(
+        self, run_key: RunKey, metrics: Mapping[str, float], step: int, occurred_at_ns: int
+    ) -> None:
+        """As `append` of one MetricsLogged, at a training loop's pace: no event and no envelope is built."""
         ...
 
     def read(self, after: Cursor | None = None) -> Iterator[Envelope]:

@@ -176,7 +176,8 @@ def test_an_append_that_arrived_in_spite_of_an_error_counts(tmp_path: Path) -> N
     assert writing.segment is not None
     path = writing.segment.path
     writing.segment.close()
-    writing._tail = writing._tail._replace(segment=FailsLate(path, os.open(path, os.O_WRONLY | os.O_APPEND)))
+    _, sequence, size = writing._tail
+    writing._tail = (FailsLate(path, os.open(path, os.O_WRONLY | os.O_APPEND)), sequence, size)
     returned = log.append(metric(1), metric(1))
     assert [envelope.sequence for envelope in returned] == [2, 3]
     assert list(log.read())[1:] == list(returned)

@@ -13,10 +13,12 @@ from faults.http_faults import (
     Answer,
     AnswerAfter,
     Cut,
+    Exchange,
     Fault,
     FaultyProxy,
     HangAfter,
     HangBefore,
+    Reply,
     ResetAfter,
     ResetBefore,
 )
@@ -376,6 +378,26 @@ def test_of_a_late_and_a_repeated_creation_one_run_stays(proxy: FaultyProxy, sto
     assert ids(runs_of(store, new.experiment)) == [kept]
     query = RunQuery((new.experiment,), ANY_STATUS, lifecycles=frozenset({Lifecycle.DELETED}))
     assert len(list(store.find(query))) == 1
+
+
+def test_a_late_creation_that_shows_beside_the_repeated_one_is_resolved_at_once(
+    proxy: FaultyProxy, store_at: StoreMaker
+) -> None:
+    store = store_at(proxy.uri, timeout_s=SILENCE_S)
+    new = new_run(fresh_name())
+    late = HangBefore()
+
+    class AfterTheLateOne(Fault):
+        def before(self, exchange: Exchange) -> Reply | None:
+            late.release()
+            proxy.wait_for_requests(CREATE, 1)
+            return None
+
+    proxy.on(CREATE, late)
+    proxy.on(CREATE, AfterTheLateOne())
+    kept = store.create_run(new)
+    assert [request.committed for request in proxy.requests(CREATE)] == [200, 200]
+    assert ids(runs_of(store, new.experiment)) == [kept]
 
 
 # Writing

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from faults.http_faults import Answer, AnswerAfter, Cut, Fault, FaultyProxy, Flip, HangAfter, ResetAfter
+from faults.http_faults import Answer, AnswerAfter, Cut, Fault, FaultyProxy, Flip, HangAfter, ResetAfterfrom servers.mlflow_server import Server
+
 from studbook.adapters.mlflow.artifact_store import MlflowArtifactStore
 from studbook.adapters.mlflow.patience import ONCE, Patience
 from studbook.adapters.mlflow.tracking_store import MlflowTrackingStore
@@ -201,3 +202,12 @@ def test_names_that_an_address_would_change_arrive_as_they_are(
     assert read_tree(tmp_path / "fetched") == kept
     with pytest.raises(TrackingRefused):
         store.put(run_id, write_tree(tmp_path / "all", files), make_manifest("all", files))
+
+
+def test_a_file_of_somebody_else_is_read_under_its_own_name(
+    server: Server, store: MlflowArtifactStore, run_id: str, stored: ArtifactManifest
+) -> None:
+    (folder,) = server.artifacts.glob(f"*/{run_id}/artifacts")
+    (folder / "why?.txt").write_bytes(b"because")
+    assert "why?.txt" in {file.path for file in store.list_files(run_id)}
+    assert store.read(run_id, "why?.txt") == b"because"

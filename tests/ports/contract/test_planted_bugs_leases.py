@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -72,10 +73,18 @@ class _KeepsItToItself(MemoryLeases):
 
 
 class _TakesTheFileAwayFirst(MemoryLeases):
+    looked = threading.Event()
+
     def renew(self, writer: str) -> None:
-        for _ in range(100):
-            self.release(writer)
-            super().renew(writer)
+        self.release(writer)
+        self.looked.clear()
+        self.looked.wait(0.1)
+        super().renew(writer)
+
+    def read(self) -> tuple[Lease, ...]:
+        found = super().read()
+        self.looked.set()
+        return found
 
 
 BROKEN = {

@@ -6,32 +6,37 @@ import functools
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from ...domain.errors import JournalError
+from ...domain.errors import EventRefused
 from ...domain.events import Envelope
+from ...domain.keys import RunKey
 from ...domain.run_events import MetricsLogged, ParamsLogged, RunHeartbeat, TagsSet
+from ...domain.upcasting import CURRENT_SCHEMA, EventSchema
 from ...ports.clock import Clock
 from ...ports.event_log import Cursor, Happening
 from ...ports.ids import Ids
 from ...ports.log import get_logger
 from .damage import Damage
 from .failures import cannot_write
-from .line import encode
+from .line import encode, encode_metrics, metrics_head
 from .reading import JournalReader, nobody_lives
-from .segment import Head
-from .writing import JournalWriter
+from .segment import Head, Segment
+from .writing import SEGMENT_BYTES, JournalWriter
 
 _DATA: Final = frozenset({MetricsLogged, ParamsLogged, TagsSet, RunHeartbeat})
+_KNOWN_RUNS: Final = 1024
 
 _log = get_logger(__name__)
 
 
 class Fsync(StrEnum):
-    """When an append waits for the disk. A killed process loses nothing either way; a power cut may."""
+    """Which appends wait for the disk: all, all but metrics, params, tags and heartbeats, or none. `sync` does
+    the rest. A killed process loses nothing either way; a power cut may.
+    """
 
     ALWAYS = "always"
     LIFECYCLE = "lifecycle"
@@ -42,7 +47,8 @@ class JournalEventLog:
     """An EventLog under `<home>/journal/`. `target` is the tracking target's display text, without secrets.
 
     It reads what was recorded for the same target, whoever wrote it. The segment is made at the first append. A
-    forked child goes on as another writer. A segment that did not take an append whole is given up for a new one.
+    forked child goes on as another writer. A segment that did not take an append whole, or has `segment_bytes`,
+    is followed by a new one; one that is deleted while it is open is written again.
     """
 
     def __init__(
@@ -54,7 +60,9 @@ class JournalEventLog:
         target: str,
         project: str = "",
         fsync: Fsync = Fsync.LIFECYCLE,
+        segment_bytes: int = SEGMENT_BYTES,
         alive: Callable[[str], bool] = nobody_lives,
+        schema: EventSchema = CURRENT_SCHEMA,
     ) -> None:
         self._folder = home / "journal"
         self._clock = clock
@@ -62,8 +70,9 @@ class JournalEventLog:
         self._target = target
         self._project = project
         self._fsync = fsync
+        self._segment_bytes = segment_bytes
         self._closed = False
-        self._reader = JournalReader(home, alive=alive, target=target)
+        self._reader = JournalReader(home, alive=alive, target=target, schema=schema)
         self._begin()
         _at_forks().add(self)
 
@@ -71,6 +80,7 @@ class JournalEventLog:
         """Be a writer that has written nothing."""
         self._lock = threading.RLock()
         self._writing: JournalWriter | None = None
+        self._metrics_heads: dict[RunKey, bytes] = {}
 
     def _writing_now(self) -> JournalWriter:
         if self._writing is None:
@@ -81,6 +91,7 @@ class JournalEventLog:
                 target=self._target,
                 project=self._project,
                 fsync=self._fsync is not Fsync.NEVER,
+                segment_bytes=self._segment_bytes,
             )
         return self._writing
 
@@ -102,9 +113,7 @@ class JournalEventLog:
         if not happenings:
             return ()
         with self._lock:
-            if self._closed:
-                raise JournalError("this event log is closed", cure="open the book again to record more")
-            writing = self._writing_now()
+            writing = self._writing_open()
             first = writing.next_sequence()
             envelopes = tuple(
                 [
@@ -120,12 +129,25 @@ class JournalEventLog:
             )
             segment = writing.write(len(happenings), encode(first, happenings))
         if self._waits_for_disk(happenings):
-            try:
-                segment.sync()
-            except OSError as error:
-                # The event is kept and readable: only a power cut could take it back.
-                _log.warning("journal sync failed", segment=segment.path.name, reason=error.strerror)
+            self._sync_kept(segment)
         return envelopes
+
+    def append_metrics(
+        self, run_key: RunKey, metrics: Mapping[str, float], step: int, occurred_at_ns: int
+    ) -> None:
+        """Append one MetricsLogged. Raises HomeUnusable, JournalError."""
+        with self._lock:
+            writing = self._writing
+            if writing is None or self._closed:
+                writing = self._writing_open()
+            head = self._metrics_heads.get(run_key) or self._metrics_head(run_key)
+            line = encode_metrics(writing.next_sequence(), occurred_at_ns, head, metrics, step)
+            if line is not None:
+                segment = writing.write(1, line)
+        if line is None:
+            self.append(Happening(MetricsLogged(metrics=dict(metrics), step=step), run_key, occurred_at_ns))
+        elif self._fsync is Fsync.ALWAYS:
+            self._sync_kept(segment)
 
     def read(self, after: Cursor | None = None) -> Iterator[Envelope]:
         """All sound events after the cursor; what is not sound is told by `damage`."""
@@ -144,12 +166,14 @@ class JournalEventLog:
         return self._reader.heads()
 
     def sync(self) -> None:
-        """Make everything appended so far survive a power cut. Raises JournalError when the disk refuses."""
+        """Make everything appended so far survive a power cut; at once when it does. Raises JournalError when the
+        disk refuses.
+        """
         segment = self._writing.segment if self._writing is not None else None
-        if segment is None:
+        if segment is None or not segment.unsynced:
             return
         try:
-            segment.sync()
+            self._sync(segment)
         except OSError as error:
             raise cannot_write(error, segment.path) from error
 
@@ -159,6 +183,31 @@ class JournalEventLog:
             self._closed = True
             if self._writing is not None:
                 self._writing.close()
+
+    def _writing_open(self) -> JournalWriter:
+        if self._closed:
+            raise EventRefused("this event log is closed", cure="open the book again to record more")
+        return self._writing_now()
+
+    def _metrics_head(self, run_key: RunKey) -> bytes:
+        if len(self._metrics_heads) >= _KNOWN_RUNS:
+            self._metrics_heads.clear()
+        head = self._metrics_heads[run_key] = metrics_head(run_key)
+        return head
+
+    def _sync_kept(self, segment: Segment) -> None:
+        """Sync events that are kept and readable already: only a power cut could take them back."""
+        try:
+            self._sync(segment)
+        except OSError as error:
+            _log.warning("journal sync failed", segment=segment.path.name, reason=error.strerror)
+
+    def _sync(self, segment: Segment) -> None:
+        if segment.removed():
+            with self._lock:
+                segment.restore()
+            _log.error("journal segment was removed, and is written again", segment=segment.path.name)
+        segment.sync()
 
     def _waits_for_disk(self, happenings: tuple[Happening, ...]) -> bool:
         if self._fsync is Fsync.LIFECYCLE:

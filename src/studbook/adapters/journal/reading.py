@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from ...domain.events import Envelope
+from ...domain.upcasting import CURRENT_SCHEMA, EventSchema
 from ...ports.event_log import Cursor
 from ...ports.log import get_logger
 from .damage import Damage, Fault, quarantine
@@ -33,8 +34,14 @@ class JournalReader:
     """
 
     def __init__(
-        self, home: Path, *, alive: Callable[[str], bool] = nobody_lives, target: str | None = None
+        self,
+        home: Path,
+        *,
+        alive: Callable[[str], bool] = nobody_lives,
+        target: str | None = None,
+        schema: EventSchema = CURRENT_SCHEMA,
     ) -> None:
+        self._schema = schema
         self._target = target
         self._home = home
         self._folder = home / "journal"
@@ -149,7 +156,9 @@ class JournalReader:
             place.held = True
             return
         try:
-            envelopes = [envelope_of(line, file.writer) for line in group.lines if line.seq > place.last]
+            envelopes = [
+                envelope_of(line, file.writer, self._schema) for line in group.lines if line.seq > place.last
+            ]
         except UnknownFormat as error:
             self._hold(file, group.start, group.end - group.start, Fault.UNKNOWN, str(error))
             place.held = True

@@ -17,6 +17,9 @@ from .line import UnknownFormat, frame, unframe
 
 FORMAT: Final = "studbook.journal/1"
 
+# Readable, so that the segment can be written again when somebody removes the file.
+_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+_COPIED: Final = 1024 * 1024
 _NAME: Final = re.compile(r"(?P<writer>[a-z0-9-]{1,64})-(?P<number>\d{3,9})\.jsonl")
 
 
@@ -97,8 +100,7 @@ class Segment:
     def create(cls, folder: Path, head: Head) -> Segment:
         """Make the file, which must not exist, with its head line. Raises OSError, leaving no file."""
         path = folder / head.file_name
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-        segment = cls(path, os.open(path, flags, 0o666))
+        segment = cls(path, os.open(path, _FLAGS, 0o666))
         try:
             segment.write(frame(msgspec.json.encode(head)))
         except OSError:
@@ -135,6 +137,31 @@ class Segment:
             except OSError:
                 self._dirty = True
                 raise
+
+    def removed(self) -> bool:
+        """Whether the file was deleted: its bytes live on for as long as this process."""
+        with self._closing:
+            return not self._closed and os.fstat(self._descriptor).st_nlink == 0
+
+    def restore(self) -> None:
+        """Write a removed file again, under its name. For the thread that may write. Raises OSError."""
+        with self._closing:
+            if self._closed or os.fstat(self._descriptor).st_nlink:
+                return
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            copy = os.open(self.path, _FLAGS, 0o666)
+            try:
+                place = 0
+                while part := os.pread(self._descriptor, _COPIED, place):
+                    place += os.write(copy, part)
+                os.dup2(copy, self._descriptor, inheritable=False)
+                self._dirty = True
+            except OSError:
+                with contextlib.suppress(OSError):
+                    self.path.unlink()
+                raise
+            finally:
+                os.close(copy)
 
     def close(self) -> None:
         """Give the file back. Raises OSError. Closing twice is fine."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pydantic_core import PydanticSerializationError
 
-from ...domain.errors import JournalError
+from ...domain.errors import EventRefused
 from ...domain.events import Envelope
+from ...domain.keys import RunKey
+from ...domain.run_events import MetricsLogged
 from ...ports.clock import Clock
 from ...ports.event_log import Cursor, Happening
 from ...ports.ids import Ids
@@ -47,7 +49,7 @@ class MemoryEventLog:
         """Append all of them, or none."""
         with self.journal.lock:
             if self._closed:
-                raise JournalError("this event log is closed", cure="open the book again to record more")
+                raise EventRefused("this event log is closed", cure="open the book again to record more")
             mine = self.journal.events.setdefault(self._writer, [])
             envelopes = tuple(
                 Envelope(
@@ -61,6 +63,12 @@ class MemoryEventLog:
             )
             mine.extend([_text(envelope) for envelope in envelopes])
         return envelopes
+
+    def append_metrics(
+        self, run_key: RunKey, metrics: Mapping[str, float], step: int, occurred_at_ns: int
+    ) -> None:
+        """Append one MetricsLogged."""
+        self.append(Happening(MetricsLogged(metrics=dict(metrics), step=step), run_key, occurred_at_ns))
 
     def read(self, after: Cursor | None = None) -> Iterator[Envelope]:
         """All events after the cursor, as they were when asked."""
@@ -88,7 +96,7 @@ def _text(envelope: Envelope) -> bytes:
         json.dumps(envelope.model_dump(), ensure_ascii=False).encode()
         return envelope.model_dump_json().encode()
     except (PydanticSerializationError, UnicodeEncodeError) as error:
-        raise JournalError(
+        raise EventRefused(
             f"{envelope.event.kind} holds a value that has no JSON text",
             cure="pass text that UTF-8 can write: no lone surrogates",
             kind=envelope.event.kind,
