@@ -258,6 +258,14 @@ def test_waits_grow_and_are_taken_by_the_clock(world: World) -> None:
     assert (world.clock.monotonic_ns() - begun) / 1e9 == pytest.approx(0.5 + 1 + 2 + 4)
 
 
+def test_the_time_that_a_server_asks_for_is_waited(world: World) -> None:
+    world.say("a", started("a"))
+    asked = TrackingUnavailable("busy", cure="wait", retry_after_s=17.0)
+    begun = world.clock.monotonic_ns()
+    world.relay(cut=Cut(1, lambda: asked, after=False)).drain()
+    assert (world.clock.monotonic_ns() - begun) / 1e9 == pytest.approx(17.0)
+
+
 def test_a_wait_is_never_longer_than_a_minute(world: World) -> None:
     world.say("a", started("a"))
     waits: list[float] = []

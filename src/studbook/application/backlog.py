@@ -19,7 +19,7 @@ class Backlog:
     """Waiting events, in order: at most 10,000 with metrics, and 10,000 others. What finds no room is given up,
     and counted.
 
-    Whoever calls holds `lock`. Of this process: a forked child has lost nothing, and finds it empty.
+    Whoever calls holds `lock`. A forked child has a backlog of its own: this one is `foreign` to it.
     """
 
     def __init__(self) -> None:
@@ -60,6 +60,11 @@ class Backlog:
     def due(self, now_ns: int) -> bool:
         """Whether it is time to try again; metrics wait for it, so that a full disk does not slow training."""
         return now_ns >= self._retry_at_ns
+
+    def give_up(self) -> None:
+        """What waits will never be taken."""
+        self.given_up += len(self.waiting)
+        self.clear()
 
     def clear(self) -> None:
         """Nothing waits any more."""

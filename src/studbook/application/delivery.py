@@ -8,10 +8,11 @@ from ..domain.errors import DeliveryPending, TrackingDenied
 from ..domain.keys import RunKey
 from ..ports.clock import Clock
 from ..ports.delivery_ledger import DeliveryLedger
-from ..ports.event_log import EventLog
+from ..ports.event_log import Cursor, EventLog
 from ..ports.log import get_logger
 from ..ports.relay_launcher import RelayLauncher
 from .relay import Relay
+from .writer_watch import WriterWatch
 
 _TIMEOUT_S = 60.0
 _FIRST_LOOK_S = 0.01
@@ -33,6 +34,10 @@ class Delivery(Protocol):
 
         Raises DeliveryPending after `timeout_s` seconds (None: 60), TrackingDenied; nothing is lost.
         """
+        ...
+
+    def catch_up(self, timeout_s: float | None = None) -> None:
+        """A barrier for questions: like `flush`, and what others recorded here and left behind is delivered, too."""
         ...
 
     def run_id(self, run_key: RunKey) -> str | None:
@@ -59,6 +64,10 @@ class InlineDelivery:
         """Drain now."""
         self._relay.drain(timeout_s)
 
+    def catch_up(self, timeout_s: float | None = None) -> None:
+        """Drain now: a drain takes everybody's events."""
+        self._relay.drain(timeout_s)
+
     def run_id(self, run_key: RunKey) -> str | None:
         """From the ledger."""
         return self._relay.run_id(run_key)
@@ -78,10 +87,18 @@ class ManualDelivery(InlineDelivery):
 class SidecarDelivery:
     """A relay process beside this one delivers; this one starts it, and waits for it where a barrier is asked for."""
 
-    def __init__(self, log: EventLog, ledger: DeliveryLedger, launcher: RelayLauncher, clock: Clock) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        ledger: DeliveryLedger,
+        launcher: RelayLauncher,
+        watch: WriterWatch,
+        clock: Clock,
+    ) -> None:
         self._log = log
         self._ledger = ledger
         self._launcher = launcher
+        self._watch = watch
         self._clock = clock
 
     def begin(self) -> None:
@@ -90,7 +107,36 @@ class SidecarDelivery:
 
     def flush(self, timeout_s: float | None = None) -> None:
         """Wait until the relay process has carried over what this book has recorded by now."""
-        wanted = self._log.written()
+        self._wait_for(self._own(), timeout_s)
+
+    def catch_up(self, timeout_s: float | None = None) -> None:
+        """Wait also for what writers that are gone, or were never here, have left in the journal.
+
+        Not for the living ones, which have a relay at work: what they do goes on while the answer is read. When
+        nothing waits, no process is started.
+        """
+        self._wait_for({**self._left_behind(), **self._own()}, timeout_s)
+
+    def run_id(self, run_key: RunKey) -> str | None:
+        """From the ledger."""
+        return self._ledger.run_id(run_key)
+
+    def leave(self, timeout_s: float) -> None:
+        """Wait for the relay process, but not for long: it goes on by itself."""
+        _leave(self, timeout_s)
+
+    def _own(self) -> Cursor:
+        written = self._log.written()
+        return {} if written is None else dict([written])
+
+    def _left_behind(self) -> Cursor:
+        last = {each.writer: each.sequence for each in self._log.read(self._ledger.cursor())}
+        if not last:
+            return {}
+        look = self._watch.look()
+        return {writer: sequence for writer, sequence in last.items() if not look.may_write(writer)}
+
+    def _wait_for(self, wanted: Cursor, timeout_s: float | None) -> None:
         deadline = self._deadline(_TIMEOUT_S if timeout_s is None else timeout_s)
         look = _FIRST_LOOK_S
         launch_at = 0
@@ -104,19 +150,11 @@ class SidecarDelivery:
             self._clock.sleep(min(look, max(0.0, (deadline - now) / 1e9)))
             look = min(2 * look, _LONGEST_LOOK_S)
 
-    def run_id(self, run_key: RunKey) -> str | None:
-        """From the ledger."""
-        return self._ledger.run_id(run_key)
-
-    def leave(self, timeout_s: float) -> None:
-        """Wait for the relay process, but not for long: it goes on by itself."""
-        _leave(self, timeout_s)
-
-    def _left(self, wanted: tuple[str, int] | None) -> int:
-        if wanted is None:
+    def _left(self, wanted: Cursor) -> int:
+        if not wanted:
             return 0
-        writer, last = wanted
-        return max(0, last - self._ledger.cursor().get(writer, 0))
+        cursor = self._ledger.cursor()
+        return sum(max(0, last - cursor.get(writer, 0)) for writer, last in wanted.items())
 
     def _deadline(self, timeout_s: float) -> int:
         return self._clock.monotonic_ns() + int(timeout_s * 1e9)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -112,6 +112,54 @@ class DeliveryPass:
                     ready.append(envelope)
             self._deliver(ready, held, tally)
         return held
+
+    def resend(self, tally: Tally) -> None:
+        """Deliver the refused events again, as long as the backend takes any; counts into `tally`.
+
+        What it takes is refused no longer. Ends come last: they say what else of their run is still refused.
+        Raises TrackingUnavailable.
+        """
+        before = -1
+        while tally.delivered != before and (refusals := self._ledger.refusals()):
+            before = tally.delivered
+            self._refused.clear()
+            self._stillborn.clear()
+            for refusal in refusals:
+                self._remember(refusal)
+            envelopes = self._refused_events(refusals)
+            for ends in (False, True):
+                chosen = (each for each in envelopes if isinstance(each.event, RunEndedEvent) is ends)
+                while chunk := list(islice(chosen, _CHUNK)):
+                    self._redeliver(chunk, tally)
+        tally.refused = len(self._ledger.refusals())
+
+    def _refused_events(self, refusals: Iterable[Refusal]) -> list[Envelope]:
+        """By writer and sequence; without those whose journal is no longer here."""
+        wanted = {(refusal.writer, refusal.sequence) for refusal in refusals}
+        after = dict(self._ledger.cursor())
+        for writer, sequence in wanted:
+            after[writer] = min(sequence - 1, after.get(writer, 0))
+        return [each for each in self._log.read(after) if (each.writer, each.sequence) in wanted]
+
+    def _redeliver(self, envelopes: list[Envelope], tally: Tally) -> None:
+        try:
+            writes = self._writes(envelopes)
+            self._writer.write(writes)
+        except (*_FOR_GOOD, _NotProjected, RunUnknown):
+            if len(envelopes) > 1:
+                middle = len(envelopes) // 2
+                self._redeliver(envelopes[:middle], tally)
+                self._redeliver(envelopes[middle:], tally)
+                return
+            # An end that is refused again ends the run here, though its beginning was taken meanwhile.
+            self._ledger.advance({}, run_changes(envelopes, refused=True))
+            return
+        self._ledger.advance({}, run_changes(envelopes))
+        self._ledger.forget_refusals([(each.writer, each.sequence) for each in envelopes])
+        for each in envelopes:
+            self._refused[each.run_key].pop((each.writer, each.sequence))
+        tally.delivered += len(envelopes)
+        self._writer.release(writes)
 
     def is_settled(self, run_key: RunKey) -> bool:
         """Whether the run is in the store, or will never be."""

@@ -69,12 +69,15 @@ class ReapDead:
         self._clock = clock
         self._project = project
 
-    def __call__(self, *, wait: bool = False, older_than_s: float | None = None) -> ReapReport:
+    def __call__(
+        self, *, wait: bool = False, older_than_s: float | None = None, dry_run: bool = False
+    ) -> ReapReport:
         """End what dead writers of this home left open in this project, innermost first.
 
         With `wait`, watches the undecided ones until they are decided: at most the lease's time to live. With
         `older_than_s`, runs whose writer no lease tells of, or one of another home, are ended too, if their last
-        event is that old by the clock: for someone who knows that nobody writes them any more.
+        event is that old by the clock: for someone who knows that nobody writes them any more. With `dry_run`,
+        only says what it would do.
         """
         # A look before the runs: what a writer that is dead by then has written is all there to read.
         look = self._watch.look()
@@ -82,7 +85,10 @@ class ReapDead:
         if wait and self._undecided(runs, look):
             look = self._look_until_decided(runs)
             runs = open_runs(self._log, self._ledger)
-        return self._reap([(run, self._why_left(run, look, older_than_s)) for run in runs])
+        report = _judged([(run, self._why_left(run, look, older_than_s)) for run in runs])
+        if not dry_run:
+            self._end(report.reaped)
+        return report
 
     def _look_until_decided(self, runs: tuple[StartedRun, ...]) -> Look:
         deadline = self._clock.monotonic_ns() + int(self._watch.ttl_s * 1e9)
@@ -109,19 +115,22 @@ class ReapDead:
             return None
         return LeftAlone(doubt)
 
-    def _reap(self, judged: list[tuple[StartedRun, LeftAlone | None]]) -> ReapReport:
-        left = tuple(LeftRun(run, why) for run, why in judged if why is not None)
-        # A run that several began goes on as long as one of them does.
-        going_on = {each.run.run_key for each in left}
-        ends = sorted((run for run, why in judged if why is None), key=lambda run: run.seen_ns)
-        dead = {run.run_key: run for run in ends if run.run_key not in going_on}
-        reaped = _innermost_first(dead.values())
-        if reaped:
-            now = self._clock.now_ns()
-            self._log.append(*(Happening(_event(run), run.run_key, now) for run in reaped))
-            for run in reaped:
-                _log.warning("run reaped", run=run.run_key, stage=str(run.stage), writer=run.writer)
-        return ReapReport(reaped, left)
+    def _end(self, runs: tuple[StartedRun, ...]) -> None:
+        if not runs:
+            return
+        now = self._clock.now_ns()
+        self._log.append(*(Happening(_event(run), run.run_key, now) for run in runs))
+        for run in runs:
+            _log.warning("run reaped", run=run.run_key, stage=str(run.stage), writer=run.writer)
+
+
+def _judged(judged: list[tuple[StartedRun, LeftAlone | None]]) -> ReapReport:
+    left = tuple(LeftRun(run, why) for run, why in judged if why is not None)
+    # A run that several began goes on as long as one of them does.
+    going_on = {each.run.run_key for each in left}
+    ends = sorted((run for run, why in judged if why is None), key=lambda run: run.seen_ns)
+    dead = {run.run_key: run for run in ends if run.run_key not in going_on}
+    return ReapReport(_innermost_first(dead.values()), left)
 
 
 def _event(run: StartedRun) -> RunReaped:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from ..domain.errors import EventRefused, HomeUnusable, JournalError
+from ..domain.errors import EventRefused, HomeUnusable, JournalError, StudbookError
 from ..domain.events import Envelope, Event
 from ..domain.keys import RunKey
 from ..domain.run_events import MetricsLogged, RunEnded, RunStarted
@@ -43,13 +43,12 @@ class Recorder:
         self._bus = bus
         self._open_runs = open_runs
         self._strict = strict
-        self._backlog: Backlog | None = None
+        self._backlog = Backlog()
 
     @property
     def lost(self) -> int:
         """How many events of this process are not in the log: 0 when all is well."""
-        backlog = self._backlog
-        return 0 if backlog is None or backlog.foreign else backlog.lost
+        return self._backlog_here().lost
 
     def record(self, run_key: RunKey | None, *events: Event) -> tuple[Envelope | Happening, ...]:
         """Append events of one run, all or none, stamped now; returns when they survive this process.
@@ -62,25 +61,26 @@ class Recorder:
         """Append events of several runs, all or none."""
         now = self._clock.now_ns()
         happenings = tuple(Happening(event, run_key, now) for run_key, event in entries)
-        if self._backlog is not None:
-            return self._after_failure(happenings)
+        if self._backlog.waiting and not self._caught_up(happenings):
+            return happenings
         try:
             return self._append(happenings)
         except (HomeUnusable, JournalError) as error:
-            self._fail(happenings, error)
+            if not self._holds(happenings, error):
+                raise
             return happenings
 
     def record_metrics(self, run_key: RunKey, metrics: dict[str, float], step: int) -> None:
         """As `record` of one MetricsLogged, at a training loop's pace. The metrics' names are checked already."""
-        if self._backlog is not None or self._bus.has_subscribers:
+        if self._backlog.waiting or self._bus.has_subscribers:
             self.record(run_key, MetricsLogged(metrics=metrics, step=step))
             return
         now = self._clock.now_ns()
         try:
             self._log.append_metrics(run_key, metrics, step, now)
         except (HomeUnusable, JournalError) as error:
-            self._fail((Happening(MetricsLogged(metrics=metrics, step=step), run_key, now),), error)
-            return
+            if not self._holds((Happening(MetricsLogged(metrics=metrics, step=step), run_key, now),), error):
+                raise
         if self._open_runs is not None:
             self._open_runs.touch(run_key)
 
@@ -96,6 +96,13 @@ class Recorder:
     def notify(self, notice: object) -> None:
         """Tell the bus only: progress is not journaled."""
         self._bus.publish(notice)
+
+    def close(self) -> None:
+        """Try once more to record what waits; what then is lost is logged. Before the log is closed."""
+        self._caught_up(())
+        backlog = self._backlog_here()
+        if backlog.lost:
+            _log.error("events are lost", lost=backlog.lost)
 
     def _append(self, happenings: Sequence[Happening]) -> tuple[Envelope, ...]:
         if self._open_runs is None:
@@ -125,14 +132,44 @@ class Recorder:
             open_runs.touch(one.run_key)
         return envelopes
 
-    def _fail(self, happenings: Sequence[Happening], error: StudbookError) -> None:
-        """Have the events wait. Raises what is the caller's error, and everything when strict."""
+    def _holds(self, happenings: Sequence[Happening], error: StudbookError) -> bool:
+        """Have the events wait, unless this error is for the caller."""
         if self._strict or isinstance(error, EventRefused):
-            raise error
-        if self._backlog is None or self._backlog.foreign:
-            self._backlog = Backlog()
-            _log.error("events are not recorded", problem=error.problem, cure=error.cure)
-        backlog = self._backlog
+            return False
+        backlog = self._backlog_here()
         with backlog.lock:
+            if not backlog.waiting:
+                _log.error("events are not recorded", problem=error.problem, cure=error.cure)
             backlog.hold(happenings)
             backlog.failed(self._clock.monotonic_ns())
+        return True
+
+    def _caught_up(self, happenings: Sequence[Happening]) -> bool:
+        """Whether nothing waits any more, so that these may be appended; else they wait, too."""
+        backlog = self._backlog_here()
+        with backlog.lock:
+            now = self._clock.monotonic_ns()
+            measured = bool(happenings) and all(isinstance(one.event, MetricsLogged) for one in happenings)
+            if backlog.waiting and (backlog.due(now) or not measured):
+                self._recover(backlog, now)
+            if backlog.waiting:
+                backlog.hold(happenings)
+            return not backlog.waiting
+
+    def _recover(self, backlog: Backlog, now: int) -> None:
+        try:
+            kept = len(self._append(backlog.waiting))
+        except EventRefused as error:
+            backlog.give_up()
+            _log.error("events are lost", problem=error.problem, cure=error.cure, lost=backlog.lost)
+        except (HomeUnusable, JournalError):
+            backlog.failed(now)
+        else:
+            backlog.clear()
+            _log.warning("events are recorded again", kept=kept, lost=backlog.lost)
+
+    def _backlog_here(self) -> Backlog:
+        """The backlog of this process: a forked child's copy is its parent's."""
+        if self._backlog.foreign:
+            self._backlog = Backlog()
+        return self._backlog

@@ -20,6 +20,7 @@ _TIMEOUT_S = 60.0
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 60.0
 _MOST_DOUBLINGS = 10
+_LONGEST_RETRY_AFTER_S = 600.0
 
 _log = get_logger(__name__)
 
@@ -72,6 +73,24 @@ class Relay:
         """Like `drain`, for the one who holds the ledger's lease already."""
         return self._drain_until(self._clock.monotonic_ns() + int(timeout_s * 1e9))
 
+    def resend_held(self, timeout_s: float) -> Delivery:
+        """Deliver the refused events again, for the one who holds the ledger's lease; `refused` are still so.
+
+        What the backend takes is refused no longer. Raises DeliveryPending while the backend is unavailable for
+        `timeout_s` seconds, TrackingDenied.
+        """
+        deadline = self._clock.monotonic_ns() + int(timeout_s * 1e9)
+        tally = Tally()
+        failures = 0
+        while True:
+            try:
+                self._pass.resend(tally)
+            except TrackingUnavailable as error:
+                failures += 1
+                self._wait(failures, deadline, error)
+            else:
+                return Delivery(tally.delivered, tally.refused)
+
     def pending(self) -> int:
         """How many events wait for delivery."""
         return sum(1 for _ in self._log.read(self._ledger.cursor()))
@@ -119,7 +138,7 @@ class Relay:
         if left <= 0:
             raise self._pending(error.problem) from error
         longest = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** min(failures - 1, _MOST_DOUBLINGS))
-        wait = min(left, self._jitter() * longest)
+        wait = min(left, max(self._jitter() * longest, _asked_for_s(error)))
         _log.warning("backend unavailable", error=error.problem, next_try_s=round(wait, 3))
         self._clock.sleep(wait)
 
@@ -130,3 +149,9 @@ class Relay:
             cure="nothing is lost: they are in the journal, and the next flush delivers them",
             pending=left,
         )
+
+
+def _asked_for_s(error: TrackingUnavailable) -> float:
+    """How long the server asked to be left alone (`Retry-After`), at most ten minutes."""
+    asked_for = error.details.get("retry_after_s")
+    return min(float(asked_for), _LONGEST_RETRY_AFTER_S) if isinstance(asked_for, int | float) else 0.0

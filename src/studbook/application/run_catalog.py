@@ -59,7 +59,7 @@ class RunCatalog:
         those of the project.
         """
         if flush:
-            self._delivery.flush()
+            self._delivery.catch_up()
         vocabulary = self._project.vocabulary
         wanted = {name.replace("_", ".", 1): text for name, text in tags.items()}
         wanted["run.project"] = self._project.name
@@ -103,7 +103,7 @@ class RunCatalog:
 
     def runs(self, query: RunQuery) -> Iterator[StoredRun]:
         """Stored runs as they are, long values joined; flushes first."""
-        self._delivery.flush()
+        self._delivery.catch_up()
         for run in self._store.find(query):
             yield join(run, self._artifacts)
 
@@ -119,7 +119,7 @@ class RunCatalog:
 
         32 digits are a backend id first. Raises RunNotFound.
         """
-        self._delivery.flush()
+        self._delivery.catch_up()
         prefix = text.removeprefix(f"{RunKey.KIND}:")
         if not _is_hex(prefix):
             return self.by_ref(text)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import operator
+import os
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -11,13 +15,20 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import JsonValue
 
-from ..domain.errors import ArtifactInvalid, MetricValueInvalid, ParamConflict, RunEnded, StudbookError
+from ..domain.errors import (
+    ArtifactInvalid,
+    MetricValueInvalid,
+    NotYourRun,
+    ParamConflict,
+    RunEnded,
+    StudbookError,
+)
 from ..domain.events import Event
 from ..domain.keys import RunKey
 from ..domain.manifest import ArtifactKind, ArtifactManifest
-from ..domain.recorded_values import metric_values, param_text, typed_params
+from ..domain.recorded_values import check_metric_name, metric_value, param_text, typed_params
 from ..domain.run import Ending, EndReason
-from ..domain.run_events import ArtifactLogged, MetricsLogged, ParamsLogged, RecordWritten, TagsSet
+from ..domain.run_events import ArtifactLogged, ParamsLogged, RecordWritten, TagsSet
 from ..domain.run_events import RunEnded as RunEndedEvent
 from ..domain.stage import Stage
 from ..ports.log import get_logger
@@ -28,7 +39,8 @@ if TYPE_CHECKING:
     from .recorder import Recorder
     from .store_artifact import ArtifactBuilder
 
-_STEPS = range(-(2**63), 2**63)
+_LEAST, _MOST = -(2**63), 2**63 - 1
+_KNOWN_NAMES = 4096
 
 _log = get_logger(__name__)
 
@@ -37,7 +49,7 @@ class RunHandle:
     """Log to one run. Every call appends to the journal and returns at once; a context manager that ends it.
 
     Safe from several threads. After the end, logging raises RunEnded. What was opened below it and is still
-    open ends with it.
+    open ends with it. A forked child may log to it, and leaves its end to the process that opened it.
     """
 
     def __init__(
@@ -61,9 +73,12 @@ class RunHandle:
         self._artifacts = artifacts
         self._backend_id = backend_id
         self._lock = threading.Lock()
+        self._process = os.getpid()
+        self._metric_names: set[str] = set()
         self._params: dict[str, str] = {}
         self._children: list[RunHandle] = []
         self._ending: Ending | None = None
+        _at_forks().add(self)
 
     def __repr__(self) -> str:
         return f"RunHandle({self.stage}, {self.name!r}, {self.key.short})"
@@ -82,7 +97,18 @@ class RunHandle:
 
         Raises MetricNameInvalid, MetricValueInvalid.
         """
-        self._append(MetricsLogged(metrics=metric_values(metrics, self.stage), step=_whole(step)))
+        known = self._metric_names
+        values = {}
+        for name, value in metrics.items():
+            if name not in known:
+                self._learn(name)
+            values[name] = value if type(value) is float else metric_value(value, name)
+        if type(step) is not int or not _LEAST <= step <= _MOST:
+            step = _whole(step)
+        with self._lock:
+            if self._ending is not None:
+                raise self._ended()
+            self._recorder.record_metrics(self.key, values, step)
 
     def log_params(self, params: Mapping[str, object]) -> None:
         """Record params, typed. Raises ParamConflict when one has another value already, ParamInvalid."""
@@ -151,9 +177,15 @@ class RunHandle:
             self._children = [*(each for each in self._children if each.ending is None), child]
 
     def end(self, ending: Ending, *events: Event) -> None:
-        """Append the stage's last events and the end of the run, as one. Raises RunEnded."""
+        """Append the stage's last events and the end of the run, as one. Raises RunEnded, NotYourRun."""
         if self._ending is not None:
             raise self._ended()
+        if not self._is_ours:
+            raise NotYourRun(
+                f"run {self.name!r} was opened by process {self._process}",
+                cure="end it there: a forked child only logs to it",
+                run=str(self.key),
+            )
         for child in self._children:
             child.give_up(EndReason.PARENT_ENDED)
         with self._lock:
@@ -166,7 +198,7 @@ class RunHandle:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._ending is not None:
+        if self._ending is not None or not self._is_ours:
             return
         try:
             self.end(ending_of(error))
@@ -177,15 +209,24 @@ class RunHandle:
             _log.error("run end not recorded", run=str(self.key), error=failure.problem)
 
     def give_up(self, reason: EndReason) -> None:
-        """End the run as KILLED, if it is still open."""
-        try:
+        """End the run as KILLED, if it is still open and of this process."""
+        with contextlib.suppress(RunEnded, NotYourRun):
             self.end(Ending.killed(reason))
-        except RunEnded:
-            return
 
     def abandon(self) -> None:
         """End the run as given up, if it is still open: the book is closing."""
         self.give_up(EndReason.ABANDONED)
+
+    @property
+    def _is_ours(self) -> bool:
+        return self._process == os.getpid()
+
+    def _learn(self, name: object) -> None:
+        """Check a metric's name, once."""
+        check_metric_name(name, self.stage)
+        if len(self._metric_names) >= _KNOWN_NAMES:
+            self._metric_names.clear()
+        self._metric_names.add(str(name))
 
     def _append(self, *events: Event) -> None:
         with self._lock:
@@ -213,8 +254,8 @@ def _whole(step: object) -> int:
     try:
         whole = operator.index(step)  # type: ignore[arg-type]  # what is no integer is told below
     except TypeError:
-        whole = _STEPS.stop
-    if whole not in _STEPS:
+        whole = _MOST + 1
+    if not _LEAST <= whole <= _MOST:
         raise MetricValueInvalid(
             f"{step!r:.100} is no step", cure="count steps with an int that 64 bits can hold", step=step
         )
@@ -230,3 +271,17 @@ def _kind(kind: ArtifactKind | str) -> ArtifactKind:
             cure="use one of " + ", ".join(str(each) for each in ArtifactKind),
             reason="UNKNOWN_KIND",
         ) from None
+
+
+@functools.cache
+def _at_forks() -> weakref.WeakSet[RunHandle]:
+    """The handles that get a new lock in a forked child: a thread of its parent may have held the old one."""
+    handles: weakref.WeakSet[RunHandle] = weakref.WeakSet()
+
+    def unlock() -> None:
+        for handle in handles:
+            handle._lock = threading.Lock()  # noqa: SLF001
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=unlock)
+    return handles

@@ -41,6 +41,10 @@ class Look:
             return Doubt.COPIED_HOME
         return Doubt.UNDECIDED if self.of(writer) is Liveness.UNKNOWN else None
 
+    def may_write(self, writer: str) -> bool:
+        """Whether more can come from the writer here: it lives, or was not watched for long enough."""
+        return self.of(writer) is Liveness.ALIVE or self.doubt(writer) is Doubt.UNDECIDED
+
 
 class WriterWatch:
     """One observer. Keep it: what it saw before is what it judges writers of other machines by."""
@@ -66,5 +70,4 @@ class WriterWatch:
 
         For the journal's reader, which waits for the corrupt lines of such a writer.
         """
-        look = self.look()
-        return look.of(writer) is Liveness.ALIVE or look.doubt(writer) is Doubt.UNDECIDED
+        return self.look().may_write(writer)

@@ -16,8 +16,10 @@ from ..application.champions import ChooseChampions
 from ..application.delivery import InlineDelivery, ManualDelivery, SidecarDelivery
 from ..application.final_training import TrainFinal
 from ..application.fold_runner import FoldRunner
+from ..application.home_status import ReadStatus
 from ..application.keepalive import KeepAlive
 from ..application.lineage import TraceLineage
+from ..application.list_events import ListEvents
 from ..application.open_run import OpenRun
 from ..application.project import Project
 from ..application.reap import ReapDead
@@ -32,13 +34,14 @@ from ..application.store_artifact import ArtifactBuilder
 from ..application.store_writer import StoreWriter
 from ..application.study_history import HistoryReader
 from ..application.sweep import RunSweep
+from ..application.sync import SyncHome
 from ..application.trial_runner import TrialRunner
 from ..application.writer_watch import WriterWatch
-from ..domain.errors import ConfigError
+from ..domain.errors import ConfigError, UnsupportedTarget
 from ..domain.study import StudyDefinition
 from ..domain.vocabulary import Vocabulary
 from .settings import LoadedSettings
-from .tracking_target import TargetKind, TrackingTarget
+from .tracking_target import TargetKind, TrackingTarget, named_target
 
 if TYPE_CHECKING:
     from ..ports.artifact_store import ArtifactStore
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     from ..ports.delivery_ledger import DeliveryLedger
     from ..ports.event_log import EventLog
     from ..ports.ids import Ids
+    from ..ports.journal_survey import JournalSurvey
     from ..ports.leases import Leases
     from ..ports.locks import Locks
     from ..ports.machine import Machine
@@ -119,6 +123,34 @@ def _journal(home: Path, clock: Clock, ids: Ids, target: TrackingTarget, project
     return JournalEventLog(home, clock=clock, ids=ids, target=target.display, project=project.name)
 
 
+def _whole_journal(home: Path, clock: Clock, ids: Ids, target: TrackingTarget, project: Project) -> EventLog:
+    from ..adapters.journal.whole_journal import WholeJournal
+
+    return WholeJournal(home, clock=clock, ids=ids, target=target.display, project=project.name)
+
+
+def _survey(home: Path) -> JournalSurvey:
+    from ..adapters.journal.survey import HomeJournalSurvey
+
+    return HomeJournalSurvey(home)
+
+
+def _ledger_of(home: Path, target: TrackingTarget, ledger: DeliveryLedger) -> object:
+    from ..adapters.journal.ledger import JournalDeliveryLedger
+
+    def ledger_of(display: str) -> DeliveryLedger | None:
+        """The ledger of a target that a journal names; None when nothing was delivered to it, or it is not known."""
+        if display == target.display:
+            return ledger
+        try:
+            found = JournalDeliveryLedger(home, named_target(display).id)
+        except UnsupportedTarget:
+            return None
+        return found if found.exists else None
+
+    return ledger_of
+
+
 def _memory_ledger() -> DeliveryLedger:
     from ..adapters.memory.delivery_ledger import MemoryDeliveryLedger
 
@@ -164,6 +196,12 @@ def _launcher(home: Path, ledger: DeliveryLedger, loaded: LoadedSettings) -> Rel
 def _delivery_mode(loaded: LoadedSettings) -> str:
     """Memory is gone with its process: nobody else can deliver what is in it."""
     return "inline" if loaded.target.kind is TargetKind.MEMORY else loaded.settings.delivery.mode
+
+
+def _lent_pins(home: Path, ids: Ids) -> object:
+    from ..adapters.home.pins import LentPins
+
+    return LentPins(home, ids)
 
 
 def _pins(home: Path, ids: Ids) -> object:
@@ -308,6 +346,18 @@ class Container(containers.DeclarativeContainer):
     watch = providers.Singleton(WriterWatch, leases, clock, ttl_s=loaded.provided.settings.leases.ttl)
     reap = providers.Singleton(ReapDead, event_log, ledger, watch, clock, project.provided.name)
     relay_service = providers.Singleton(RelayService, relay, ledger, reap, watch, clock)
+    sync = providers.Singleton(SyncHome, event_log, ledger, relay.provider, clock)
+    survey = providers.Singleton(_survey, home)
+    status = providers.Singleton(
+        ReadStatus,
+        survey,
+        providers.Singleton(_ledger_of, home, target, ledger),
+        leases,
+        watch,
+        target.display,
+    )
+    whole_journal = providers.Singleton(_whole_journal, home, clock, ids, target, project)
+    list_events = providers.Singleton(ListEvents, whole_journal, clock)
     launcher = providers.Singleton(_launcher, home, ledger, loaded)
     keepalive = providers.Singleton(
         KeepAlive,
@@ -320,7 +370,7 @@ class Container(containers.DeclarativeContainer):
     )
     delivery = providers.Selector(
         providers.Callable(_delivery_mode, loaded),
-        sidecar=providers.Singleton(SidecarDelivery, event_log, ledger, launcher, clock),
+        sidecar=providers.Singleton(SidecarDelivery, event_log, ledger, launcher, watch, clock),
         inline=providers.Singleton(InlineDelivery, relay),
         manual=providers.Singleton(ManualDelivery, relay),
     )
@@ -342,3 +392,12 @@ class Container(containers.DeclarativeContainer):
     select = providers.Singleton(SelectModel, catalog, recorder, opening, artifacts, selection_config, home)
     final_training = providers.Singleton(TrainFinal, catalog, recorder, opening, artifacts, home)
     lineage = providers.Singleton(TraceLineage, catalog)
+
+
+def over_all_targets(container: Container) -> None:
+    """Have the container deliver what the home holds for any target to its own one: for a relay that was told so.
+
+    The files of runs stay in the home: they are released when their own target has them.
+    """
+    container.event_log.override(container.whole_journal)
+    container.pins.override(providers.Singleton(_lent_pins, container.home, container.ids))

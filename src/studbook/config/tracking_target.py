@@ -94,6 +94,11 @@ def resolve_target(said: SaidUri | None, *, home: Path, experiment: str | None =
     )
 
 
+def named_target(display: str) -> TrackingTarget:
+    """The target that an earlier one's display text names; its `id` is the same. Raises UnsupportedTarget."""
+    return resolve_target(SaidUri(display, Origin(Source.DEFAULT, "a journal", Path("/"))), home=Path("/"))
+
+
 def sqlite_uri(path: Path) -> str:
     """The URI of an SQLite file at an absolute path. Raises UnsupportedTarget if no URI can hold it."""
     if "?" in str(path):

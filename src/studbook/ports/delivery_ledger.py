@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -89,6 +89,13 @@ class DeliveryLedger(Protocol):
 
     def refuse(self, refusal: Refusal) -> None:
         """Keep a refusal; the same event twice is one."""
+        ...
+
+    def forget_refusals(self, events: Iterable[tuple[str, int]]) -> None:
+        """Drop the refusals of these events (writer, sequence): they were delivered after all. All or none.
+
+        What was not refused is passed over.
+        """
         ...
 
     def refusals(self) -> tuple[Refusal, ...]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from faults.http_faults import Answer, AnswerAfter, Cut, Fault, FaultyProxy, Flip, HangAfter, ResetAfterfrom servers.mlflow_server import Server
-
+from faults.http_faults import Answer, AnswerAfter, Cut, Fault, FaultyProxy, Flip, HangAfter, ResetAfter
+from servers.mlflow_server import Server
 from studbook.adapters.mlflow.artifact_store import MlflowArtifactStore
 from studbook.adapters.mlflow.patience import ONCE, Patience
 from studbook.adapters.mlflow.tracking_store import MlflowTrackingStore

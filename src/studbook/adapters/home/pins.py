@@ -84,6 +84,14 @@ class HomePins:
             ) from error
 
 
+class LentPins(HomePins):
+    """Pins that stay when they are released: their bytes still wait for the delivery that they were kept for."""
+
+    def release(self, pin: str) -> None:
+        """Check that it is a pin, and keep it."""
+        self.path(pin)
+
+
 def _copy(path: str, stamp: FileStamp, root: Path) -> ManifestFile:
     target = root / path
     target.parent.mkdir(parents=True, exist_ok=True)

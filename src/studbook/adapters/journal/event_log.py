@@ -22,7 +22,7 @@ from ...ports.ids import Ids
 from ...ports.log import get_logger
 from .damage import Damage
 from .failures import cannot_write
-from .line import encode, encode_metrics, metrics_head
+from .line import MetricsLine, encode
 from .reading import JournalReader, nobody_lives
 from .segment import Head, Segment
 from .writing import SEGMENT_BYTES, JournalWriter
@@ -80,7 +80,7 @@ class JournalEventLog:
         """Be a writer that has written nothing."""
         self._lock = threading.RLock()
         self._writing: JournalWriter | None = None
-        self._metrics_heads: dict[RunKey, bytes] = {}
+        self._metrics_lines: dict[RunKey, MetricsLine] = {}
 
     def _writing_now(self) -> JournalWriter:
         if self._writing is None:
@@ -140,11 +140,11 @@ class JournalEventLog:
             writing = self._writing
             if writing is None or self._closed:
                 writing = self._writing_open()
-            head = self._metrics_heads.get(run_key) or self._metrics_head(run_key)
-            line = encode_metrics(writing.next_sequence(), occurred_at_ns, head, metrics, step)
-            if line is not None:
-                segment = writing.write(1, line)
-        if line is None:
+            line = self._metrics_lines.get(run_key) or self._metrics_line(run_key)
+            data = line.encode(writing.next_sequence(), occurred_at_ns, metrics, step)
+            if data is not None:
+                segment = writing.write(1, data)
+        if data is None:
             self.append(Happening(MetricsLogged(metrics=dict(metrics), step=step), run_key, occurred_at_ns))
         elif self._fsync is Fsync.ALWAYS:
             self._sync_kept(segment)
@@ -189,11 +189,11 @@ class JournalEventLog:
             raise EventRefused("this event log is closed", cure="open the book again to record more")
         return self._writing_now()
 
-    def _metrics_head(self, run_key: RunKey) -> bytes:
-        if len(self._metrics_heads) >= _KNOWN_RUNS:
-            self._metrics_heads.clear()
-        head = self._metrics_heads[run_key] = metrics_head(run_key)
-        return head
+    def _metrics_line(self, run_key: RunKey) -> MetricsLine:
+        if len(self._metrics_lines) >= _KNOWN_RUNS:
+            self._metrics_lines.clear()
+        line = self._metrics_lines[run_key] = MetricsLine.of(run_key)
+        return line
 
     def _sync_kept(self, segment: Segment) -> None:
         """Sync events that are kept and readable already: only a power cut could take them back."""

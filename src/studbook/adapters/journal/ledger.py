@@ -7,7 +7,7 @@ import os
 import re
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -56,6 +56,11 @@ class JournalDeliveryLedger:
         self._path = self._folder / "ledger.db"
         self._lock = threading.RLock()
         self._open: tuple[int, sqlite3.Connection] | None = None
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything was recorded for this target; asking makes no file."""
+        return self._path.is_file()
 
     @contextlib.contextmanager
     def lease(self, timeout_s: float) -> Iterator[bool]:
@@ -150,6 +155,11 @@ class JournalDeliveryLedger:
         row = (refusal.writer, refusal.sequence, refusal.run_key, refusal.reason)
         with self._transaction() as database:
             database.execute("INSERT OR IGNORE INTO refusal VALUES (?, ?, ?, ?)", row)
+
+    def forget_refusals(self, events: Iterable[tuple[str, int]]) -> None:
+        """Drop the refusals of these events."""
+        with self._transaction() as database:
+            database.executemany("DELETE FROM refusal WHERE writer = ? AND sequence = ?", events)
 
     def refusals(self) -> tuple[Refusal, ...]:
         """All refusals, by writer and sequence."""

@@ -49,8 +49,44 @@ class Line(msgspec.Struct, frozen=True):
         return self.group == (position + 1, size) and self.seq == earlier.seq + 1
 
 
+class _Metrics(msgspec.Struct, tag_field="kind", tag="MetricsLogged"):
+    metrics: Mapping[str, float]
+    step: int
+
+
+class MetricsLine(msgspec.Struct):
+    """The line of one run's MetricsLogged, filled anew for each: several times faster than `encode`."""
+
+    seq: int
+    at: int
+    run: str
+    v: int
+    group: tuple[int, int]
+    event: _Metrics
+
+    @classmethod
+    def of(cls, run_key: RunKey) -> MetricsLine:
+        """The line of this run, to be filled."""
+        return cls(0, 0, str(run_key), SCHEMA_VERSION, (0, 1), _Metrics({}, 0))
+
+    def encode(
+        self, sequence: int, occurred_at_ns: int, metrics: Mapping[str, float], step: int
+    ) -> bytes | None:
+        """The framed line; None for what only `encode` can write: NaN, infinity, an int beyond 64 bits."""
+        for value in metrics.values():
+            if type(value) is not float or value - value:  # NaN, for what is not finite
+                return None
+        event = self.event
+        self.seq, self.at, event.metrics, event.step = sequence, occurred_at_ns, metrics, step
+        try:
+            body = _encode(self)
+        except (TypeError, ValueError, OverflowError):
+            return None
+        return b"%08x %b\n" % (crc32(body), body)
+
+
 _line = msgspec.json.Decoder(Line)
-_metrics = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder().encode
 
 
 class UnknownFormat(ValueError):
@@ -77,31 +113,6 @@ def encode(first_sequence: int, happenings: Sequence[Happening]) -> bytes:
         frame(_body(first_sequence + position, happening, position, size))
         for position, happening in enumerate(happenings)
     )
-
-
-def metrics_head(run_key: RunKey) -> bytes:
-    """The part of a metrics line that all such lines of one run share: for `encode_metrics`."""
-    return b',"run":"%b","v":%d,"group":[0,1],"event":{"kind":"MetricsLogged","metrics":' % (
-        run_key.encode(),
-        SCHEMA_VERSION,
-    )
-
-
-def encode_metrics(
-    sequence: int, occurred_at_ns: int, head: bytes, metrics: Mapping[str, float], step: int
-) -> bytes | None:
-    """The line of one MetricsLogged, several times faster than `encode`; None for what only that can write."""
-    for value in metrics.values():
-        if type(value) is not float:
-            return None
-    try:
-        values = _metrics(metrics)
-    except (TypeError, ValueError):
-        return None
-    if b"null" in values:  # so it writes NaN and infinity
-        return None
-    body = b'{"seq":%d,"at":%d%b%b,"step":%d}}' % (sequence, occurred_at_ns, head, values, step)
-    return b"%08x %b\n" % (crc32(body), body)
 
 
 def _body(sequence: int, happening: Happening, position: int, size: int) -> bytes:

@@ -15,7 +15,7 @@ from ...ports.log import get_logger
 from .damage import Damage, Fault, quarantine
 from .failures import cannot_open, cannot_read
 from .line import UnknownFormat, envelope_of
-from .scan import Broken, Group, Torn, scan
+from .scan import Broken, Group, Torn, ends_by, scan
 from .segment import Head, SegmentFile, parse_head, segment_files
 
 _MARK_EVERY: Final = 256 * 1024
@@ -128,6 +128,8 @@ class JournalReader:
         """The events of one segment up to the sequence `limit`, where the next segment begins."""
         self._torn.pop(file.path, None)
         with file.path.open("rb") as stream:
+            if ends_by(stream, file.size, place.last):
+                return
             marks = self._marks.setdefault(file.path, {})
             offset = self._start(file, marks, place.last)
             marked = offset

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, TypeGuard
+from typing import BinaryIO, Final, TypeGuard
 
 from .line import Line, parse
+
+_TAIL: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,20 @@ def scan(file: BinaryIO, start: int, size: int) -> Iterator[Group | Broken | Tor
         yield Broken(broken, end)
     if end < size:
         yield Torn(end, size)
+
+
+def ends_by(file: BinaryIO, size: int, sequence: int) -> bool:
+    """Whether the first `size` bytes end with a whole append, and nothing in them comes after this sequence.
+
+    Looks at the end only, so that a segment which was read before costs nothing. False also when that cannot
+    tell.
+    """
+    start = max(0, size - _TAIL)
+    file.seek(start)
+    raw = file.read(size - start)
+    before = raw.rfind(b"\n", 0, -1) + 1
+    line = parse(raw[before:]) if before else None
+    return line is not None and line.closes and line.seq <= sequence
 
 
 def _whole_lines(file: BinaryIO, start: int, size: int) -> Iterator[bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ...domain.keys import RunKey
@@ -81,6 +81,12 @@ class MemoryDeliveryLedger:
         """Keep a refusal; the first one of an event stays."""
         with self._lock:
             self._refusals.setdefault((refusal.writer, refusal.sequence), refusal)
+
+    def forget_refusals(self, events: Iterable[tuple[str, int]]) -> None:
+        """Drop the refusals of these events."""
+        with self._lock:
+            for event in events:
+                self._refusals.pop(event, None)
 
     def refusals(self) -> tuple[Refusal, ...]:
         """All refusals, by writer and sequence."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ...domain.errors import TrackingUnavailable
 from .errors import NO_MLFLOW
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 T = TypeVar("T")
 
@@ -29,25 +31,28 @@ class Patience:
 
     def ask(self, question: Callable[[], T]) -> T:
         """The answer. Raises the last TrackingUnavailable; any other error at once. For reads only."""
-        import stamina
+        from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_any
 
-        began = time.monotonic()
-        failures = 0
+        retrying = Retrying(
+            retry=retry_if_exception(_may_pass),
+            wait=self._wait_s,
+            stop=stop_any(stop_after_attempt(self.attempts), self._is_too_late),
+            reraise=True,
+        )
+        return retrying(question)
 
-        def wait_s(error: Exception) -> bool | float:
-            nonlocal failures
-            if not isinstance(error, TrackingUnavailable) or error.details.get("code") == NO_MLFLOW:
-                return False
-            jitter = random.uniform(0.0, min(self.longest_wait_s, self.first_wait_s * 2**failures))  # noqa: S311
-            failures += 1
-            asked_for = error.details.get("retry_after_s")
-            wait = max(jitter, asked_for if isinstance(asked_for, float) else 0.0)
-            return wait if time.monotonic() - began + wait < self.within_s else False
+    def _wait_s(self, state: RetryCallState) -> float:
+        longest = min(self.longest_wait_s, self.first_wait_s * 2 ** (state.attempt_number - 1))
+        error = state.outcome.exception() if state.outcome is not None else None
+        asked_for = error.details.get("retry_after_s") if isinstance(error, TrackingUnavailable) else None
+        return max(random.uniform(0.0, longest), asked_for if isinstance(asked_for, float) else 0.0)  # noqa: S311
 
-        for attempt in stamina.retry_context(on=wait_s, attempts=self.attempts, timeout=self.within_s):
-            with attempt:
-                return question()
-        raise AssertionError("the last attempt returns or raises")
+    def _is_too_late(self, state: RetryCallState) -> bool:
+        return (state.seconds_since_start or 0.0) + state.upcoming_sleep >= self.within_s
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, TrackingUnavailable) and error.details.get("code") != NO_MLFLOW
 
 
 ONCE = Patience(attempts=1)

@@ -93,6 +93,20 @@ class DeliveryLedgerContract:
         ledger.refuse(Refusal("a", 1, RUN, "again"))
         assert ledger.refusals() == (Refusal("a", 1, RUN, "first"),)
 
+    def test_a_refusal_that_is_forgotten_is_gone_and_may_come_again(
+        self, open_ledger: Callable[[], DeliveryLedger]
+    ) -> None:
+        ledger = open_ledger()
+        kept, mended = Refusal("a", 1, RUN, "no"), Refusal("a", 2, OTHER, "no")
+        for refusal in (kept, mended):
+            ledger.refuse(refusal)
+        ledger.forget_refusals([("a", 2), ("b", 1)])
+        ledger.forget_refusals(())
+        assert ledger.refusals() == (kept,)
+        assert open_ledger().refusals() == (kept,)
+        ledger.refuse(mended)
+        assert ledger.refusals() == (kept, mended)
+
     def test_a_problem_stays_until_there_is_none(self, open_ledger: Callable[[], DeliveryLedger]) -> None:
         ledger = open_ledger()
         assert ledger.problem() is None

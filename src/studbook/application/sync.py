@@ -1,0 +1,114 @@
+"""Delivers what waits in a home, once: by itself, or by waiting for the relay that is at work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..domain.errors import DeliveryPending, TrackingDenied
+from ..ports.clock import Clock
+from ..ports.delivery_ledger import DeliveryLedger, Refusal
+from ..ports.event_log import Cursor, EventLog
+from .relay import Relay
+
+_PATIENCE_S = 60.0
+_TAKE_OVER_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """What one sync did: events that waited and are delivered (or refused) now, refused ones that the backend took
+    after all, and those that are still refused.
+    """
+
+    delivered: int
+    resent: int
+    refusals: tuple[Refusal, ...]
+
+
+class SyncHome:
+    """The use case. `relay` gives the relay when there is something to deliver: building one loads a client."""
+
+    def __init__(
+        self, log: EventLog, ledger: DeliveryLedger, relay: Callable[[], Relay], clock: Clock
+    ) -> None:
+        self._log = log
+        self._ledger = ledger
+        self._relay = relay
+        self._clock = clock
+
+    def __call__(self, timeout_s: float | None = None, *, refused: bool = False) -> Synced:
+        """Deliver what is in the log now; with `refused`, also what the backend refused before, again.
+
+        Gives up after `timeout_s` seconds (None: after 60 in which nothing moved). Raises DeliveryPending,
+        TrackingDenied; nothing is lost.
+        """
+        wanted = {each.writer: each.sequence for each in self._log.read(self._ledger.cursor())}
+        waiting = self._left(wanted)
+        resend = refused and bool(self._ledger.refusals())
+        resent = self._until_done(wanted, timeout_s, resend=resend) if waiting or resend else 0
+        return Synced(waiting, resent, self._ledger.refusals())
+
+    def pending(self) -> int:
+        """How many events wait for delivery."""
+        return sum(1 for _ in self._log.read(self._ledger.cursor()))
+
+    def _until_done(self, wanted: Cursor, timeout_s: float | None, *, resend: bool) -> int:
+        left = self._left(wanted)
+        deadline = self._deadline(timeout_s)
+        while True:
+            try:
+                done = self._attempt(wanted, (deadline - self._clock.monotonic_ns()) / 1e9, resend=resend)
+            except DeliveryPending:
+                if timeout_s is not None or self._left(wanted) >= left:
+                    raise
+                done = None
+            if done is not None:
+                return done
+            if timeout_s is None and self._left(wanted) < left:
+                left, deadline = self._left(wanted), self._deadline(None)
+            elif self._clock.monotonic_ns() >= deadline:
+                raise self._at_work_elsewhere(self._left(wanted))
+
+    def _attempt(self, wanted: Cursor, left_s: float, *, resend: bool) -> int | None:
+        """The number of resent events when all is done; None when another relay is at work and not done."""
+        with self._ledger.lease(min(_TAKE_OVER_S, max(0.0, left_s))) as held:
+            if held:
+                return self._deliver(left_s, resend=resend)
+        return 0 if not resend and self._left(wanted) == 0 else None
+
+    def _deliver(self, left_s: float, *, resend: bool) -> int:
+        began = self._clock.monotonic_ns()
+        relay = self._relay()
+        try:
+            relay.drain_held(left_s)
+            spent_s = (self._clock.monotonic_ns() - began) / 1e9
+            resent = relay.resend_held(left_s - spent_s).delivered if resend else 0
+        except (DeliveryPending, TrackingDenied) as error:
+            self._ledger.report(error.problem)
+            raise
+        self._ledger.report(None)
+        return resent
+
+    def _left(self, wanted: Cursor) -> int:
+        cursor = self._ledger.cursor()
+        return sum(max(0, last - cursor.get(writer, 0)) for writer, last in wanted.items())
+
+    def _deadline(self, timeout_s: float | None) -> int:
+        return self._clock.monotonic_ns() + int((_PATIENCE_S if timeout_s is None else timeout_s) * 1e9)
+
+    def _at_work_elsewhere(self, left: int) -> DeliveryPending:
+        problem = self._ledger.problem()
+        if problem is None:
+            why, cure = (
+                "another process of this home is delivering, and has not come to an end",
+                "repeat when the programs that write to this home have ended; their relay then leaves",
+            )
+        else:
+            why, cure = problem, "the relay at work goes on trying; `studbook status` shows what it does"
+        what = (
+            f"{left} {'event is' if left == 1 else 'events are'} not delivered yet"
+            if left
+            else ("the refused events were not sent again")
+        )
+        return DeliveryPending(f"{what}: {why}", cure=cure, pending=left)

@@ -1,0 +1,68 @@
+"""Homes on databases that are made once, and processes that are forked from one that has imported everything."""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+from collections.abc import Callable, Iterator
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+
+import pytest
+
+from faults.fault_home import FaultHome
+from studbook.adapters.mlflow.first_start import ensure_database
+
+_PRELOADED = [
+    "pytest",
+    "optuna",
+    "mlflow.store.tracking.sqlalchemy_store",
+    "studbook.entrypoints.studbook",
+]
+
+
+@pytest.fixture(scope="session")
+def processes() -> ForkServerContext:
+    """Makes real processes that begin at once: each is forked from one that has imported MLflow and Optuna."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOADED)
+    return context
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database without runs, to be copied."""
+    database = tmp_path_factory.mktemp("template") / "mlflow.db"
+    ensure_database(database, str(database.parent / "mlartifacts"))
+    return database
+
+
+@pytest.fixture
+def fresh_home(tmp_path: Path) -> Iterator[FaultHome]:
+    """A home that is not there yet, and no database."""
+    with FaultHome(tmp_path).ends() as home:
+        yield home
+
+
+@pytest.fixture
+def home(fresh_home: FaultHome, empty_database: Path) -> FaultHome:
+    """A home that is not there yet, on an empty database."""
+    shutil.copy(empty_database, fresh_home.database)
+    return fresh_home
+
+
+@pytest.fixture
+def new_home(tmp_path: Path, empty_database: Path) -> Iterator[Callable[[str], FaultHome]]:
+    """Makes homes, each on a database of its own."""
+    made: list[FaultHome] = []
+
+    def make(name: str) -> FaultHome:
+        folder = tmp_path / name
+        folder.mkdir()
+        shutil.copy(empty_database, folder / "mlflow.db")
+        made.append(FaultHome(folder))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.kill_sidecars()
