@@ -16,6 +16,8 @@ class Unit(StrEnum):
     TIMES_FASTER = "x faster"
     SECONDS = "s"
     MILLISECONDS = "ms"
+    BYTES = "bytes"
+    MEGABYTES = "MB"
 
 
 class Bar(StrEnum):

@@ -22,7 +22,6 @@ from studbook.config.settings import load_settings
 from studbook.domain.data import DataSpec
 from studbook.domain.refit_protocol import RefitProtocol
 from studbook.domain.search_space import SearchSpace, float_range
-from studbook.domain.selection.explain import explain_winner
 from studbook.domain.study import Sampling, StudyDefinition, minimize
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ def main(tracking_uri: str = "memory://") -> None:
     container.benchmark()(BenchmarkRequest(subject, predict, {1: 0.5}, iterations=20))
 
     decision = container.select()({"policy": "accuracy_latency"})
-    print("\n".join(explain_winner(decision.result)))
+    print(decision)
 
     container.relay().drain()
     container.bus().close()

@@ -132,7 +132,8 @@ class World:
     def say(self, name: str, *events: Event, log: MemoryEventLog | None = None) -> tuple[Envelope, ...]:
         """Record events of the run of this name, a second after the last ones."""
         self.clock.advance(1)
-        return self.recorder(log).record(run_key(name), *events)
+        recorded = self.recorder(log).record(run_key(name), *events)
+        return tuple(envelope for envelope in recorded if isinstance(envelope, Envelope))
 
     def relay(
         self,
@@ -145,12 +146,12 @@ class World:
         store, artifacts = (self.store, self.artifacts)
         if cut is not None:
             store, artifacts, ledger = cut.around(store), cut.around(artifacts), _WithCutLedger(ledger, cut)
-        writer = StoreWriter(store, artifacts, ledger, self.pins, vocabulary)
+        writer = StoreWriter(store, artifacts, ledger, self.pins, vocabulary, self.log, self.clock)
         return Relay(self.log, ledger, writer, vocabulary, self.clock, jitter=lambda: 1.0)
 
     def catalog(self, project: Project | None = None) -> RunCatalog:
         """Questions about this world."""
-        delivery = InlineDelivery(self.relay())
+        delivery = InlineDelivery(self.log, self.ledger, self.relay, self.clock)
         return RunCatalog(self.store, self.artifacts, delivery, project or self.project)
 
     def open_run(self, project: Project | None = None, log: MemoryEventLog | None = None) -> OpenRun:

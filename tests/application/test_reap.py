@@ -326,3 +326,16 @@ def test_no_run_ends_before_those_below_it(tree: list[tuple[int, Stage]]) -> Non
 def test_nothing_to_do_appends_nothing(home: Home) -> None:
     assert home.reap() == ReapReport()
     assert list(home.me.log.read()) == []
+
+
+def test_a_dry_run_says_what_would_be_ended_and_records_nothing(home: Home) -> None:
+    writer = home.writer()
+    writer.start("a")
+    home.writer().start("b")
+    writer.kill()
+    report = home.reap(dry_run=True)
+    assert names(report) == ["a"]
+    assert why_left(report) == [LeftAlone.ALIVE]
+    assert home.reaped() == []
+    assert home.reap() == report
+    assert len(home.reaped()) == 1

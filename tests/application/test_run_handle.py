@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +21,7 @@ from studbook.domain.errors import (
     JournalError,
     MetricNameInvalid,
     MetricValueInvalid,
+    NotYourRun,
     ParamConflict,
     ParamInvalid,
     ReservedTag,
@@ -32,8 +36,8 @@ from studbook.domain.run_events import MetricsLogged
 from studbook.domain.run_events import RunEnded as RunEndedEvent
 from studbook.domain.stage import Stage
 from studbook.ports.contract.artifact_store import write_tree
-from studbook.ports.event_log import Happening
 
+from .failing_log import FULL, FailingLog, open_run_on
 from .relay_world import World
 
 CHECKPOINT = {"config.json": b'{"model_type":"svm"}\n', "model.bin": bytes(range(256))}
@@ -173,6 +177,43 @@ def test_nothing_of_a_run_follows_its_end_even_with_threads(world: World, run: R
     assert isinstance(world.events()[-1], RunEndedEvent)
 
 
+@pytest.fixture
+def a_thread_logs(run: RunHandle) -> Iterator[None]:
+    """Another thread is in the middle of a call on the run."""
+    held, go_on = threading.Event(), threading.Event()
+
+    def keep_the_lock() -> None:
+        with run._lock:
+            held.set()
+            go_on.wait(30)
+
+    hold = threading.Thread(target=keep_the_lock)
+    hold.start()
+    assert held.wait(30)
+    yield
+    go_on.set()
+    hold.join()
+
+
+@pytest.mark.usefixtures("a_thread_logs")
+def test_a_forked_child_logs_to_the_run_and_leaves_its_end_alone(world: World, run: RunHandle) -> None:
+    child = os.fork()
+    if child == 0:
+        signal.alarm(30)
+        try:
+            with run:
+                run.log_metrics({"loss": 1.0})
+            run.abandon()
+            logged = isinstance(world.events()[-1], MetricsLogged)
+            with pytest.raises(NotYourRun):
+                run.end(Ending.finished())
+        except BaseException:  # noqa: BLE001  a child must not come back into pytest
+            os._exit(1)
+        os._exit(0 if logged and run.ending is None else 2)
+    assert os.waitpid(child, 0)[1] == 0
+    assert run.ending is None
+
+
 # --- metrics -------------------------------------------------------------------------------------------------
 
 
@@ -230,6 +271,14 @@ def test_bad_metrics_are_refused_before_anything_is_recorded(world: World, run: 
     assert len(world.events()) == before
 
 
+def test_a_name_is_checked_however_many_came_before(run: RunHandle) -> None:
+    for n in range(5000):
+        run.log_metrics({f"m{n}": 1.0})
+    with pytest.raises(MetricNameInvalid):
+        run.log_metrics({"m1": 1.0, "bad:name": 1.0})
+    assert len(run._metric_names) < 5000
+
+
 def test_threads_log_to_one_run(world: World, run: RunHandle) -> None:
     def log(name: str) -> None:
         for step in range(50):
@@ -281,18 +330,14 @@ def test_a_call_conflicts_exactly_where_the_store_would(first: object, second: o
         assert same
 
 
-def test_a_param_that_was_not_recorded_may_still_be_given(
-    world: World, run: RunHandle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as full_disk:
-        full_disk.setattr(world.log, "append", _full_disk)
-        with pytest.raises(JournalError):
-            run.log_params({"lr": 1})
+def test_a_param_that_was_not_recorded_may_still_be_given(world: World) -> None:
+    log = FailingLog(world)
+    run = open_run_on(world, log, strict=True)("mine")
+    log.error = FULL
+    with pytest.raises(JournalError):
+        run.log_params({"lr": 1})
+    log.error = None
     run.log_params({"lr": 2})
-
-
-def _full_disk(*happenings: Happening) -> None:
-    raise JournalError("no space", cure="free some")
 
 
 def test_a_param_without_a_text_is_refused(run: RunHandle) -> None:

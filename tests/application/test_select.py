@@ -71,6 +71,13 @@ def test_the_best_is_chosen_and_recorded(two: Studbook) -> None:
     assert stored.params["candidates_contending"] == str(decision.result.funnel["contenders"])
 
 
+def test_a_decision_reads_as_its_reasons_and_shows_itself_in_a_line(two: Studbook) -> None:
+    decision = two.select("best_metric")
+    assert str(decision).startswith("svm wins by policy best_metric among 2 candidates")
+    assert decision.ref in repr(decision)
+    assert len(repr(decision)) < 300
+
+
 def test_the_record_can_be_decided_again(two: Studbook) -> None:
     decision = two.select("best_metric")
     [run] = selections(two)
@@ -115,6 +122,25 @@ def test_a_decision_may_be_recorded_each_time(two: Studbook) -> None:
     assert [run.attempt for run in selections(two)] == [1, 2]
     assert (second.ref, second.reused) == (selections(two)[1].ref, False)
     assert first.result.selection_key == second.result.selection_key
+
+
+def test_a_decision_is_recorded_in_the_experiment_that_is_named(two: Studbook) -> None:
+    record = {"experiment": "decisions"}
+    first = two.select("best_metric", record=record)
+    assert two.find(first.ref).experiment == "decisions"
+    again = two.select("best_metric", record=record)
+    assert (again.ref, again.reused) == (first.ref, True)
+    with pytest.raises(PolicyInvalid, match="every backend finds"):
+        two.select("best_metric", record={"experiment": "no such/name"})
+
+
+def test_the_experiment_of_decisions_is_one_of_the_project(
+    two: Studbook, open_book: Callable[..., Studbook]
+) -> None:
+    book = open_book({"selection.record.experiment": "decisions"})
+    made = book.select("best_metric")
+    assert [(run.ref, run.experiment) for run in selections(book)] == [(made.ref, "decisions")]
+    assert "decisions" in book.container.catalog().experiments()
 
 
 def test_a_deleted_decision_is_recorded_again(two: Studbook) -> None:

@@ -58,7 +58,15 @@ def world(tmp_path: Path) -> World:
 
 @pytest.fixture
 def writer(world: World) -> StoreWriter:
-    return StoreWriter(world.store, world.artifacts, world.ledger, world.pins, DEFAULT_VOCABULARY)
+    return StoreWriter(
+        world.store,
+        world.artifacts,
+        world.ledger,
+        world.pins,
+        DEFAULT_VOCABULARY,
+        world.log,
+        world.clock,
+    )
 
 
 def _create(name: str, tags: dict[str, str] | None = None) -> CreateRun:

@@ -232,7 +232,8 @@ def test_an_interruption_of_a_worker_ends_the_sweep_without_further_trials(book:
     assert (sweep.status, sweep.end_reason) == (RunStatus.KILLED, "interrupted")
 
 
-def test_an_error_of_the_journal_is_no_trial_that_failed(book: Studbook) -> None:
+def test_an_error_of_a_strict_journal_is_no_trial_that_failed(open_book: Callable[..., Studbook]) -> None:
+    book = open_book({"journal.strict": True})
     log = book.container.event_log()
     append = log.append
 
@@ -246,6 +247,25 @@ def test_an_error_of_the_journal_is_no_trial_that_failed(book: Studbook) -> None
     for workers in (1, 2):
         with pytest.raises(JournalError, match="no space left"):
             run_sweep(book, lambda context: 0.5, space=LINE, trials=3, workers=workers, revision=str(workers))
+
+
+def test_a_sweep_goes_on_while_the_journal_takes_nothing(book: Studbook) -> None:
+    log = book.container.event_log()
+    append = log.append
+    failures = 0
+
+    def full(*happenings: object) -> object:
+        nonlocal failures
+        if failures < 5:
+            failures += 1
+            raise JournalError("no space left", cure="free some")
+        return append(*happenings)
+
+    log.append = full
+    run_sweep(book, lambda context: 0.5, space=LINE, trials=3)
+    assert failures == 5
+    assert book.container.recorder().lost == 0
+    assert [str(run.status) for run in trial_runs(book)] == ["FINISHED"] * 3
 
 
 # --- seeds

@@ -119,6 +119,7 @@ def test_an_empty_variable_says_nothing(tmp_path: Path) -> None:
         ({"STUDBOOK_HOMES": "x"}, "STUDBOOK_HOME"),
         ({"STUDBOOK_TRACKING_URI": "x"}, "STUDBOOK_TRACKING__URI"),
         ({"STUDBOOK_HOMES": ""}, "STUDBOOK_HOME"),
+        ({"STUDBOOK_RELAY__MODE": "inline"}, "STUDBOOK_DELIVERY__MODE"),
     ],
 )
 def test_an_unknown_variable_is_refused_with_the_nearest(
@@ -128,6 +129,13 @@ def test_an_unknown_variable_is_refused_with_the_nearest(
         load(tmp_path, environ)
     assert nearest in caught.value.cure
     assert next(iter(environ)) in caught.value.problem
+
+
+def test_a_variable_that_is_like_no_setting_gets_no_false_friend(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, {"STUDBOOK_TYPO__X": "1"})
+    assert "nearest" not in caught.value.cure
+    assert "studbook config show" in caught.value.cure
 
 
 def test_variables_that_are_no_settings_are_left_alone(tmp_path: Path) -> None:
@@ -296,6 +304,30 @@ def test_declared_tags_are_those_of_the_project(tmp_path: Path) -> None:
         tmp_path, "tags.yaml", "user_tags: declared\ncustom:\n  team: {key: acme.team, stages: [benchmark]}\n"
     )
     assert load(tmp_path).settings.tags.declared() == {"acme.team": frozenset({Stage.BENCHMARK})}
+
+
+@pytest.mark.parametrize(
+    ("custom", "words"),
+    [
+        ("team: {key: studbook.team, stages: []}", "custom.team"),
+        ("team: {key: acme.stage, stages: []}", "custom.team"),
+        ("team: {key: 'a:b', stages: []}", "custom.team"),
+        ("team: {key: '', stages: []}", "custom.team"),
+        ("team: {key: x, stages: []}\n  crew: {key: x, stages: []}", "to custom.team and to custom.crew"),
+        ("team: {key: x, stages: [benchmrk]}", "custom.team.stages"),
+    ],
+)
+def test_a_tag_of_the_project_that_cannot_be_written_is_refused(
+    tmp_path: Path, custom: str, words: str
+) -> None:
+    write(tmp_path, "tags.yaml", f"keys: {{run.stage: acme.stage}}\ncustom:\n  {custom}\n")
+    with pytest.raises(ConfigError, match=words):
+        load(tmp_path)
+
+
+def test_legacy_experiments_may_have_any_name(tmp_path: Path) -> None:
+    write(tmp_path, "studbook.yaml", "legacy: {experiments: [old searches, b/c]}\n")
+    assert load(tmp_path).settings.legacy.experiments == ("old searches", "b/c")
 
 
 def test_every_key_has_a_shipped_default_with_its_line(tmp_path: Path) -> None:

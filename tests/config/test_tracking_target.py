@@ -48,7 +48,7 @@ def test_a_file_store_is_refused_with_both_ways_out(uri: str) -> None:
     with pytest.raises(UnsupportedTarget) as caught:
         resolve(uri)
     assert "sqlite:///" in caught.value.cure
-    assert "studbook migrate" in caught.value.cure
+    assert "mlflow migrate-filestore" in caught.value.cure
     assert "studbook.yaml:3" in caught.value.problem
 
 
@@ -58,7 +58,8 @@ def test_a_file_store_is_refused_with_both_ways_out(uri: str) -> None:
 def test_other_schemes_are_refused_naming_those_that_work(uri: str) -> None:
     with pytest.raises(UnsupportedTarget) as caught:
         resolve(uri)
-    assert "postgresql://" in caught.value.cure
+    assert "http(s)://" in caught.value.cure
+    assert "postgresql://" not in caught.value.cure
 
 
 @pytest.mark.parametrize("uri", ["sqlite://", "sqlite:///", "sqlite:mlflow.db", "sqlite:///:memory:"])

@@ -169,6 +169,13 @@ def test_a_named_profile_must_hold() -> None:
     assert reason(Kind.LOGS, {"x.txt": b"x"}, "onnx") == "UNRECOGNISED"
 
 
+def test_files_that_are_no_weights_are_refused_with_those_that_are() -> None:
+    with pytest.raises(
+        ArtifactInvalid, match=r"\.safetensors, .*\.joblib, .*\.onnx, or a Transformers folder"
+    ):
+        validate(Kind.CHECKPOINT, MemoryTree({"readme.md": b"text"}), None)
+
+
 @pytest.mark.parametrize(
     ("kind", "files"),
     [

@@ -203,6 +203,21 @@ def test_shared_parts_do_not_blow_up() -> None:
         canonical(value, max_bytes=10_000)
 
 
+@pytest.mark.parametrize("digits", [999, 4_301, 1_000_000])
+def test_long_numbers_are_written_in_time_that_follows_their_length(digits: int) -> None:
+    """In the square of their length, the longest would take minutes."""
+    text = '{"$int":"-1' + "0" * (digits - 2) + '1"}'
+    assert canonical(Decimal("-1" + "0" * (digits - 2) + "1")).decode() == text
+    assert canonical(-(10 ** (digits - 1)) - 1).decode() == text
+
+
+@given(st.integers(-(2**20_000), 2**20_000))
+def test_long_integers_have_the_digits_that_python_writes(number: int) -> None:
+    digits = f"{Decimal(number):f}"
+    text = canonical(number).decode()
+    assert text == (digits if abs(number) < 2**53 else f'{{"$int":"{digits}"}}')
+
+
 def test_int_of_more_digits_than_python_prints() -> None:
     assert canonical(10**5000) == b'{"$int":"1' + b"0" * 5000 + b'"}'
 

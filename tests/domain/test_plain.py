@@ -68,6 +68,13 @@ def test_what_json_cannot_hold_is_refused_by_place(value: object) -> None:
         plain({"a": [value]}, at="params")
 
 
+def test_an_integer_of_more_digits_than_python_reads_is_refused() -> None:
+    assert plain([10**4299]) == [10**4299]
+    with pytest.raises(IdentityError, match=r"^params\.a: an integer of 4301 digits"):
+        plain({"a": 10**4300}, at="params")
+    assert canonical(detached({"a": 10**4300})) == canonical({"a": 10**4300})
+
+
 def test_detached_copy_shares_nothing_that_changes() -> None:
     inner: dict[str, Any] = {"classes": ["a"], "moment": datetime(2024, 1, 2, tzinfo=UTC)}
     copy = detached({"split": inner})

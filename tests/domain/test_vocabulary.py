@@ -14,7 +14,7 @@ from studbook.domain.errors import ConfigError, MalformedRun, TagInvalid, Undecl
 from studbook.domain.run import EndReason
 from studbook.domain.stage import Stage
 from studbook.domain.tag_table import TAGS, Tag
-from studbook.domain.vocabulary import DEFAULT_VOCABULARY
+from studbook.domain.vocabulary import DEFAULT_VOCABULARY, MOST_TAGS
 
 HEX = "0123456789abcdef" * 4
 RUN = f"rk3:{HEX}"
@@ -114,7 +114,7 @@ def test_without_a_stage_only_tags_of_every_run_can_be_written() -> None:
 
 
 def test_the_number_of_tags_that_a_run_must_carry_stays_within_the_smallest_backend() -> None:
-    assert all(len(DEFAULT_VOCABULARY.required(stage)) <= 36 for stage in Stage)
+    assert all(len(DEFAULT_VOCABULARY.required(stage)) <= MOST_TAGS for stage in Stage)
     assert DEFAULT_VOCABULARY.required() == {
         "run.key", "run.stage", "run.attempt", "run.schema",
         "run.version", "run.project", "run.writer", "run.environment",

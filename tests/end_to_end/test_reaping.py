@@ -72,7 +72,8 @@ class Home:
         self.ledger = JournalDeliveryLedger(folder, "t1")
         self.store = MemoryTrackingStore(run_key_tag=DEFAULT_VOCABULARY.key("run.key"))
         pins = HomePins(folder, ids)
-        writer = StoreWriter(self.store, MemoryArtifactStore(), self.ledger, pins, DEFAULT_VOCABULARY)
+        artifacts, ours = MemoryArtifactStore(), DEFAULT_VOCABULARY
+        writer = StoreWriter(self.store, artifacts, self.ledger, pins, ours, self.log, clock)
         self.relay = Relay(self.log, self.ledger, writer, DEFAULT_VOCABULARY, clock)
         self.reap = ReapDead(self.log, self.ledger, WriterWatch(HomeLeases(folder), clock), clock, "p")
 

@@ -49,7 +49,7 @@ def test_a_study_file_says_what_a_sweep_needs(tmp_path: Path) -> None:
         ("sampler: {algoritm: tpe}\n", "unknown field 'algoritm'", "algorithm"),
         ("folds: many\n", "folds", ""),
         ("seed: 1.5\n", "seed", ""),
-        ("objective: {metric: f1, direction: up}\n", "direction", "maximize"),
+        ("objective: {metric: f1, direction: up}\n", "study.yaml.objective.direction:", "maximize"),
         ("data: {digst: x}\n", "digst", "digest"),
     ],
 )

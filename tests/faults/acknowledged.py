@@ -9,6 +9,7 @@ from studbook.domain.run import RunStatus
 
 def assert_stored(calls: list[Call], state: State) -> None:
     """Each call is stored once, and of what was not acknowledged at most the one call that was under way."""
+    assert all(run.status.terminal for run in state.values())
     assert len(state.keys() - {call.run for call in calls}) <= 1
     for call in calls:
         _HELD[call.kind](call, state[call.run])

@@ -22,7 +22,7 @@ from studbook.adapters.memory.tracking_store import MemoryTrackingStore
 from studbook.adapters.system.processes import find_process
 from studbook.application.open_runs import open_runs
 from studbook.application.reap import ReapReport
-from studbook.config.container import RELAY_MODULE, Container
+from studbook.config.container import Container
 from studbook.config.settings import load_settings
 from studbook.domain.manifest import ArtifactManifest
 from studbook.domain.run_events import ArtifactLogged
@@ -106,14 +106,15 @@ class FaultHome:
 
     def wait_until_sidecars_left(self) -> None:
         """Until no relay process of this home lives."""
-        wait_for("the relay process leaves", lambda: not self.sidecars())
+        _wait_until_gone(self.sidecars())
 
     def kill_sidecars(self) -> None:
         """Kill the relay processes of this home, and wait until they are gone."""
-        for pid in self.sidecars():
+        killed = self.sidecars()
+        for pid in killed:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self.wait_until_sidecars_left()
+        _wait_until_gone(killed)
 
     @contextmanager
     def ends(self) -> Iterator[FaultHome]:
@@ -139,13 +140,12 @@ def _processes() -> list[int]:
 
 
 def _is_sidecar(pid: int, home: Path) -> bool:
-    """By the module it runs, and where its words go."""
+    """By where its words go: known from before it begins, when it has no command line yet."""
     with suppress(OSError):
-        command = (_PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
-        words = (_PROC / str(pid) / "fd" / "1").readlink()
-        return (
-            RELAY_MODULE.encode() in command
-            and words == home / "logs" / "relay.log"
-            and find_process(pid) is not None
-        )
+        return (_PROC / str(pid) / "fd" / "1").readlink() == home / "logs" / "relay.log"
     return False
+
+
+def _wait_until_gone(pids: list[int]) -> None:
+    """A process that is dying has closed its files some time before it gives up its locks."""
+    wait_for("the relay process is gone", lambda: all(find_process(pid) is None for pid in pids))

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import random
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
-from typing import Any
 
 from faults.acknowledged import assert_stored
 from faults.fault_home import FaultHome
+from faults.running import running, told, told_until_the_end
 from faults.seeds import every_seed
 from faults.waiting import PATIENCE_S
 from faults.workload import Call
@@ -19,39 +16,6 @@ from faults.writer_process import FoldReached, log_for_ever, log_metrics_and_die
 from studbook.domain.run import RunStatus
 from studbook.domain.run_events import RunReaped
 from studbook.domain.stage import Stage
-
-
-@contextmanager
-def running(processes: ForkServerContext, target: Any, *args: object) -> Iterator[tuple[Any, Connection]]:
-    """A process, and what it says."""
-    here, there = processes.Pipe()
-    process = processes.Process(target=target, args=(*args, there))
-    process.start()
-    there.close()
-    try:
-        yield process, here
-    finally:
-        process.kill()
-        process.join(PATIENCE_S)
-        here.close()
-
-
-def told(said: Connection, count: int) -> list[Any]:
-    """So many messages."""
-    found = []
-    for _ in range(count):
-        assert said.poll(PATIENCE_S)
-        found.append(said.recv())
-    return found
-
-
-def told_until_the_end(said: Connection) -> list[Any]:
-    """All messages until the process is gone; one that broke off is none."""
-    found = []
-    with suppress(EOFError, ConnectionResetError):
-        while said.poll(PATIENCE_S):
-            found.append(said.recv())
-    return found
 
 
 @every_seed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,13 +38,17 @@ from ..ports.delivery_folder import DeliveryFolder, Occupancy
 from .try_log import TryLog
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Acquired:
     """Files that were handed over: where they are, what they are, and how they were checked."""
 
     path: Path
     manifest: ArtifactManifest
     receipt: Receipt
+
+    def __repr__(self) -> str:
+        receipt = self.receipt
+        return f"Acquired({str(self.path)!r}, {receipt.kind}, {receipt.trust}, {receipt.content_digest})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +160,7 @@ class AcquireArtifact:
             log.end(Outcome.FAILED, "IDENTITY_AMBIGUOUS", ", ".join(error.names))
             raise log.failure(request.wanted) from None
         if manifest is None:
-            log.end(Outcome.MISS, "NOT_FOUND", "the run has no such artifact")
+            log.end(Outcome.MISS, "NOT_FOUND", _missing(stored))
         elif manifest.run_key is not None and manifest.run_key != subject.ref:
             log.end(Outcome.FAILED, "IDENTITY_MISMATCH", f"the manifest is of run {manifest.run_key}")
             return None
@@ -303,6 +308,11 @@ def _kind(kind: ArtifactKind | str) -> ArtifactKind:
         raise InvalidInput(
             f"there is no artifact kind {kind!r}", cure=f"use one of {', '.join(ArtifactKind)}"
         ) from None
+
+
+def _missing(stored: Sequence[ArtifactManifest]) -> str:
+    held = ", ".join(f"kind {each.kind}, name {each.name}" for each in stored)
+    return f"the run has no such artifact{f', but has {held}' if held else ''}"
 
 
 def _check_subject(request: _Request) -> None:

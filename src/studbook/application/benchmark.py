@@ -23,11 +23,13 @@ from ..domain.run_identity import RunIdentity, of_benchmark
 from ..domain.run_view import RunView
 from ..domain.stage import Stage
 from ..domain.stored_run import Lifecycle
+from ..ports.attempt_claims import AttemptClaims
 from ..ports.clock import Clock
 from ..ports.log import get_logger
 from ..ports.machine import Machine
 from .acquire import AcquireArtifact
 from .ancestry import lineage_of
+from .attempts import next_attempt
 from .ending import ending_without_result, error_text
 from .measuring import measure
 from .notices import Step
@@ -77,6 +79,7 @@ class BenchmarkModel:
         acquire: AcquireArtifact,
         machine: Machine,
         clock: Clock,
+        claims: AttemptClaims,
         home: Path,
     ) -> None:
         self._catalog = catalog
@@ -86,6 +89,7 @@ class BenchmarkModel:
         self._acquire = acquire
         self._machine = machine
         self._clock = clock
+        self._claims = claims
         self._home = home
 
     def __call__(self, request: BenchmarkRequest) -> RunView:
@@ -110,9 +114,9 @@ class BenchmarkModel:
         done = [run for run in known if _is_done(run, tuple(batches))]
         if done and not request.force:
             return max(done, key=lambda run: (run.attempt, run.started_at))
-        attempt = 1 + max((run.attempt for run in known), default=0)
-        identity = of_benchmark(self._opening.project.name, key, attempt)
         model = self._model(request)
+        first = of_benchmark(self._opening.project.name, key, attempt=1)
+        identity = next_attempt(first, known, self._claims)
         self._start(identity, request, config, hardware, key)
         self._measure(identity, request, batches, model, config, hardware)
         return self._catalog.resolve(identity.key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from ..domain.errors import DeliveryPending, TrackingDenied
@@ -16,7 +17,7 @@ from .writer_watch import WriterWatch
 
 _TIMEOUT_S = 60.0
 _FIRST_LOOK_S = 0.01
-_LONGEST_LOOK_S = 0.25
+_LONGEST_LOOK_S = 0.05
 _LAUNCH_EVERY_S = 2.0
 
 _log = get_logger(__name__)
@@ -52,29 +53,40 @@ class Delivery(Protocol):
 
 
 class InlineDelivery:
-    """Drains in this process, when asked."""
+    """Drains in this process, when asked; while another relay of the home is at work, waits for that one instead.
 
-    def __init__(self, relay: Relay) -> None:
+    `relay` gives the relay when there is something to deliver.
+    """
+
+    def __init__(
+        self, log: EventLog, ledger: DeliveryLedger, relay: Callable[[], Relay], clock: Clock
+    ) -> None:
+        self._log = log
+        self._barrier = _Barrier(ledger, clock)
+        self._ledger = ledger
         self._relay = relay
 
     def begin(self) -> None:
         """Nothing to do."""
 
     def flush(self, timeout_s: float | None = None) -> None:
-        """Drain now."""
-        self._relay.drain(timeout_s)
+        """Drain now: a drain takes everybody's events."""
+        self._barrier.hold(self._waiting, timeout_s, relay=self._relay)
 
     def catch_up(self, timeout_s: float | None = None) -> None:
-        """Drain now: a drain takes everybody's events."""
-        self._relay.drain(timeout_s)
+        """Drain now."""
+        self.flush(timeout_s)
 
     def run_id(self, run_key: RunKey) -> str | None:
         """From the ledger."""
-        return self._relay.run_id(run_key)
+        return self._ledger.run_id(run_key)
 
     def leave(self, timeout_s: float) -> None:
         """Drain once more."""
         _leave(self, timeout_s)
+
+    def _waiting(self) -> Cursor:
+        return {each.writer: each.sequence for each in self._log.read(self._ledger.cursor())}
 
 
 class ManualDelivery(InlineDelivery):
@@ -93,13 +105,15 @@ class SidecarDelivery:
         ledger: DeliveryLedger,
         launcher: RelayLauncher,
         watch: WriterWatch,
+        relay: Callable[[], Relay],
         clock: Clock,
     ) -> None:
         self._log = log
+        self._barrier = _Barrier(ledger, clock)
         self._ledger = ledger
         self._launcher = launcher
         self._watch = watch
-        self._clock = clock
+        self._relay = relay
 
     def begin(self) -> None:
         """See to it that a relay process is there."""
@@ -107,15 +121,18 @@ class SidecarDelivery:
 
     def flush(self, timeout_s: float | None = None) -> None:
         """Wait until the relay process has carried over what this book has recorded by now."""
-        self._wait_for(self._own(), timeout_s)
+        own = self._own()
+        self._barrier.hold(lambda: own, timeout_s, launcher=self._launcher)
 
     def catch_up(self, timeout_s: float | None = None) -> None:
         """Wait also for what writers that are gone, or were never here, have left in the journal.
 
-        Not for the living ones, which have a relay at work: what they do goes on while the answer is read. When
-        nothing waits, no process is started.
+        Not for the living ones, which have a relay at work: what they do goes on while the answer is read. Where no
+        relay is at work, this process delivers: it needs the store for its question anyway.
         """
-        self._wait_for({**self._left_behind(), **self._own()}, timeout_s)
+        wanted = {**self._left_behind(), **self._own()}
+        if self._barrier.left(wanted):
+            self._barrier.hold(lambda: wanted, timeout_s, relay=self._relay)
 
     def run_id(self, run_key: RunKey) -> str | None:
         """From the ledger."""
@@ -136,28 +153,57 @@ class SidecarDelivery:
         look = self._watch.look()
         return {writer: sequence for writer, sequence in last.items() if not look.may_write(writer)}
 
-    def _wait_for(self, wanted: Cursor, timeout_s: float | None) -> None:
-        deadline = self._deadline(_TIMEOUT_S if timeout_s is None else timeout_s)
+
+class _Barrier:
+    """Waits until a cursor is reached: by this process's own work where it may, else by another's."""
+
+    def __init__(self, ledger: DeliveryLedger, clock: Clock) -> None:
+        self._ledger = ledger
+        self._clock = clock
+
+    def hold(
+        self,
+        wanted: Callable[[], Cursor],
+        timeout_s: float | None,
+        *,
+        relay: Callable[[], Relay] | None = None,
+        launcher: RelayLauncher | None = None,
+    ) -> None:
+        """Return when the ledger has reached what is `wanted` now. With `relay`, drains when nobody else does; with
+        `launcher`, has a relay process at work. Raises DeliveryPending, TrackingDenied.
+        """
+        goal: Cursor | None = None
+        if relay is None:
+            goal = wanted()
+        deadline = self._clock.monotonic_ns() + int((_TIMEOUT_S if timeout_s is None else timeout_s) * 1e9)
         look = _FIRST_LOOK_S
         launch_at = 0
-        while (left := self._left(wanted)) > 0:
+        while goal is None or self.left(goal) > 0:
             now = self._clock.monotonic_ns()
+            if relay is not None and self._drained_here(relay, (deadline - now) / 1e9):
+                return
+            goal = wanted() if goal is None else goal
             if now >= deadline:
-                raise self._pending(left)
-            if now >= launch_at:
-                self._launcher.ensure()
+                raise self._pending(self.left(goal))
+            if launcher is not None and now >= launch_at:
+                launcher.ensure()
                 launch_at = now + int(_LAUNCH_EVERY_S * 1e9)
             self._clock.sleep(min(look, max(0.0, (deadline - now) / 1e9)))
             look = min(2 * look, _LONGEST_LOOK_S)
 
-    def _left(self, wanted: Cursor) -> int:
+    def _drained_here(self, relay: Callable[[], Relay], left_s: float) -> bool:
+        """Whether the lease was free, so that this process delivered."""
+        with self._ledger.lease(0.0) as free:
+            if free:
+                relay().drain_held(max(0.0, left_s))
+        return free
+
+    def left(self, wanted: Cursor) -> int:
+        """How many events of the cursor are not delivered."""
         if not wanted:
             return 0
         cursor = self._ledger.cursor()
         return sum(max(0, last - cursor.get(writer, 0)) for writer, last in wanted.items())
-
-    def _deadline(self, timeout_s: float) -> int:
-        return self._clock.monotonic_ns() + int(timeout_s * 1e9)
 
     def _pending(self, left: int) -> DeliveryPending:
         problem = self._ledger.problem()

@@ -11,7 +11,7 @@ from typing import Literal
 import rfc8785
 from pydantic import JsonValue
 
-from ..domain.canonical import content_digest_text
+from ..domain.canonical import canonical, content_digest_text
 from ..domain.data import DataSpec, EvalSpec
 from ..domain.errors import ArtifactInvalid, FinalTrainingFailed, InvalidInput
 from ..domain.keys import ExecKey, RunKey, SpecKey
@@ -26,7 +26,9 @@ from ..domain.stage import Stage
 from ..domain.stored_run import Lifecycle
 from ..domain.study import Budget
 from ..domain.training import ExecSpec, Init, TrainingSpec
+from ..ports.attempt_claims import AttemptClaims
 from .ancestry import lineage_of
+from .attempts import next_attempt
 from .ending import ending_without_result, error_text
 from .notices import Step
 from .recorder import Recorder
@@ -69,12 +71,14 @@ class TrainFinal:
         recorder: Recorder,
         opening: RunOpening,
         artifacts: ArtifactBuilder,
+        claims: AttemptClaims,
         home: Path,
     ) -> None:
         self._catalog = catalog
         self._recorder = recorder
         self._opening = opening
         self._artifacts = artifacts
+        self._claims = claims
         self._home = home
 
     def __call__(self, request: FinalTrainingRequest) -> RunView:
@@ -99,7 +103,8 @@ class TrainFinal:
             return max(done, key=lambda run: (run.attempt, run.started_at))
         vocabulary = self._opening.project.vocabulary
         variants = [int(str(vocabulary.read("training.variant", run.tags) or 1)) for run in known]
-        variant = 1 + max(variants, default=0)
+        pair = canonical({"spec": spec.key, "exec": request.execution.key})
+        variant = self._claims.claim(pair, 1 + max(variants, default=0))
         key = self._train(request, params, spec, variant)
         return self._catalog.resolve(key)
 
@@ -107,7 +112,8 @@ class TrainFinal:
         self, request: FinalTrainingRequest, params: dict[str, JsonValue], spec: TrainingSpec, variant: int
     ) -> RunKey:
         spec_key, exec_key = spec.key, request.execution.key
-        identity = of_final_training(self._opening.project.name, spec_key, exec_key, variant, attempt=1)
+        first = of_final_training(self._opening.project.name, spec_key, exec_key, variant, attempt=1)
+        identity = next_attempt(first, (), self._claims)
         lineage = lineage_of(request.source, request.selection)
         lineage = lineage.model_copy(update={"model_family": request.model_family})
         tokens = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from ..domain.liveness import Liveness
 from ..ports.delivery_ledger import DeliveryLedger, Refusal, StartedRun
@@ -17,7 +17,8 @@ from .writer_watch import Doubt, Look, WriterWatch
 class TargetStatus:
     """The deliveries to one target, by its display text. `oldest_ns` is UTC; `problem` is the relay's last one.
 
-    `lost` are delivered runs whose writers have died, and that nobody has ended yet.
+    `lost` are delivered runs whose writers have died, and that nobody has ended yet. `taken_over` says that events
+    which were recorded for other targets went there, too.
     """
 
     target: str
@@ -28,6 +29,7 @@ class TargetStatus:
     relay_at_work: bool = False
     problem: str | None = None
     lost: tuple[StartedRun, ...] = ()
+    taken_over: bool = False
 
     @property
     def waits(self) -> bool:
@@ -105,9 +107,7 @@ class ReadStatus:
                 if writer in writers[target]
             }
         )
-        targets = [
-            self._status(target, ledger, writers[target], view, look) for target, ledger in ledgers.items()
-        ]
+        targets = [self._status(target, ledger, writers, view, look) for target, ledger in ledgers.items()]
         return HomeStatus(
             targets=tuple(sorted(targets, key=lambda each: (not each.configured, each.target))),
             writers=tuple(
@@ -123,11 +123,11 @@ class ReadStatus:
         self,
         target: str,
         ledger: DeliveryLedger | None,
-        writers: Collection[str],
+        writers: Mapping[str, frozenset[str]],
         view: JournalView,
         look: Look,
     ) -> TargetStatus:
-        unread = [view.unread[writer] for writer in writers if writer in view.unread]
+        unread = [view.unread[writer] for writer in writers[target] if writer in view.unread]
         status = TargetStatus(
             target=target,
             configured=target == self._target,
@@ -138,15 +138,14 @@ class ReadStatus:
             return status
         with ledger.lease(0.0) as free:
             at_work = not free
-        return TargetStatus(
-            target=target,
-            configured=status.configured,
-            pending=status.pending,
-            oldest_ns=status.oldest_ns,
+        others = frozenset[str]().union(*(found for name, found in writers.items() if name != target))
+        return replace(
+            status,
             refusals=ledger.refusals(),
             relay_at_work=at_work,
             problem=ledger.problem() if status.pending else None,
             lost=tuple(run for run in ledger.open_runs() if look.of(run.writer) is Liveness.DEAD),
+            taken_over=not others.isdisjoint(ledger.cursor()),
         )
 
 

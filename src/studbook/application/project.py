@@ -14,7 +14,8 @@ from ..domain.vocabulary import DEFAULT_VOCABULARY, Vocabulary
 @dataclass(frozen=True, slots=True)
 class Project:
     """One book's constants. `experiment`, when given, is the one experiment of all stages; `user_tags`, when given,
-    are the only keys that users may set, with their stages.
+    are the only keys that users may set, with their stages. `elsewhere` are further experiments with runs of the
+    project; `legacy` are experiments whose legacy runs are read, beside those that are found by their names.
     """
 
     name: str = "studbook"
@@ -25,6 +26,8 @@ class Project:
     naming: NamingTemplates = field(default_factory=NamingTemplates)
     vocabulary: Vocabulary = DEFAULT_VOCABULARY
     user_tags: Mapping[str, frozenset[Stage]] | None = None
+    elsewhere: tuple[str, ...] = ()
+    legacy: tuple[str, ...] = ()
 
     def checked_tags(self, tags: Mapping[str, object], stage: Stage) -> dict[str, str]:
         """The user's own tags for a run of this stage. Raises ReservedTag, TagInvalid, UndeclaredTag."""
@@ -41,6 +44,12 @@ class Project:
             model=model_family,
             environment=self.environment,
         )
+
+    def is_named_by_us(self, experiment: str) -> bool:
+        """Whether the project's own template gives this name to a model family's search."""
+        group = GROUP_OF[Stage.SWEEP]
+        family = experiment.removeprefix(f"{self.name}-{group}-")
+        return self.experiment is None and experiment == self.experiment_of(Stage.SWEEP, family)
 
     @property
     def experiment_prefix(self) -> str:

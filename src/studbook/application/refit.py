@@ -27,8 +27,10 @@ from ..domain.selection.refit_mapping import RefitMapping, RefitRule, map_refit
 from ..domain.stage import Stage
 from ..domain.stored_run import Lifecycle
 from ..domain.study import StudyDefinition
+from ..ports.attempt_claims import AttemptClaims
 from ..ports.locks import Locks
 from ..ports.sampler import TrialState
+from .attempts import next_attempt
 from .ending import ending_without_result, error_text
 from .notices import Step
 from .recorder import Recorder
@@ -64,6 +66,7 @@ class RefitTrial:
         opening: RunOpening,
         artifacts: ArtifactBuilder,
         locks: Locks,
+        claims: AttemptClaims,
         home: Path,
     ) -> None:
         self._catalog = catalog
@@ -71,6 +74,7 @@ class RefitTrial:
         self._opening = opening
         self._artifacts = artifacts
         self._locks = locks
+        self._claims = claims
         self._home = home
 
     def __call__(self, request: RefitRequest) -> RefitMapping:
@@ -97,7 +101,7 @@ class RefitTrial:
             known = [r for r in refits if r.protocol_fp == str(request.protocol.key)]
             if not request.force and any(_usable(refit) for refit in known):
                 return self._mapping(request)
-            self._train(request, attempt=1 + max((r.attempt for r in known), default=0))
+            self._train(request, known)
             return self._mapping(request)
 
     def _refits(self, trial_key: TrialKey) -> tuple[RunView, ...]:
@@ -112,11 +116,12 @@ class RefitTrial:
             RefitRule(protocol_fp=str(request.protocol.key)),
         )
 
-    def _train(self, request: RefitRequest, attempt: int) -> None:
+    def _train(self, request: RefitRequest, known: list[RunView]) -> None:
         study, trial = request.study, request.trial
-        identity = of_refit(self._opening.project.name, trial.trial_key, request.protocol.key, attempt)
         trial_run = self._trial_run(request)
         sweep = self._session(study, trial_run)
+        first = of_refit(self._opening.project.name, trial.trial_key, request.protocol.key, attempt=1)
+        identity = next_attempt(first, known, self._claims)
         seed = refit_seed(study.seed_policy, trial.trial_key)
         tokens = {
             "model": study.model_family,
@@ -160,7 +165,7 @@ class RefitTrial:
             self._recorder.record(key, RunEnded(ending=Ending.failed(EndReason.ERROR, error_text(error))))
             raise RefitError(
                 f"the refit left no valid checkpoint: {error.problem}",
-                cure=f"write a whole model below context.output_dir when context.fold is None: {error.cure}",
+                cure="write the whole model below context.output_dir when context.fold is None",
                 run=str(key),
             ) from error
         except BaseException as error:

@@ -11,7 +11,7 @@ from .reap import ReapDead
 from .relay import Relay
 from .writer_watch import WriterWatch
 
-_POLL_S = 0.2
+_POLL_S = 0.05
 _DRAIN_S = 30.0
 _DENIED_S = 60.0
 _TAKE_OVER_S = 5.0
@@ -41,10 +41,15 @@ class RelayService:
         self._stopping = True
 
     def run(self, *, stay: bool = False) -> None:
-        """Serve until nothing is left to do; with `stay`, until `stop`. Raises HomeUnusable."""
+        """Serve until nothing is left to do; with `stay`, until `stop`, and after another relay.
+
+        Raises HomeUnusable.
+        """
         while not self._stopping:
             with self._ledger.lease(_TAKE_OVER_S) as held:
                 if not held:
+                    if stay:
+                        continue
                     _log.info("another relay is at work")
                     return
                 self._serve(stay=stay)

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from ..domain.errors import RunNotFound
+from ..domain.key_reference import FEWEST_DIGITS
 from ..domain.keys import RunKey
+from ..domain.legacy_join import join_legacy
 from ..domain.run import RunStatus
 from ..domain.run_reader import read_run
 from ..domain.run_view import RunView
+from ..domain.selection.scope import legacy_experiments
 from ..domain.stage import Stage
 from ..domain.stored_run import Lifecycle, StoredRun
 from ..domain.vocabulary import Vocabulary
 from ..ports.artifact_store import ArtifactStore
+from ..ports.log import get_logger
 from ..ports.run_query import ANY_STATUS, RunQuery
 from ..ports.tracking_store import TrackingStore
 from .delivery import Delivery
 from .project import Project
 from .spill import join
+from .tag_room import with_all_tags
+
+_log = get_logger(__name__)
 
 _BOTH = frozenset(Lifecycle)
 _KEY_DIGITS = 64
 _BACKEND_DIGITS = 32
-_FEWEST_DIGITS = 12
 
 
 class RunCatalog:
@@ -38,10 +44,13 @@ class RunCatalog:
 
     def experiments(self) -> tuple[str, ...]:
         """The experiments of the store that may hold the project's runs."""
-        if self._project.experiment is not None:
-            return (self._project.experiment,)
-        prefix = self._project.experiment_prefix
-        return tuple(name for name in self._store.experiments() if name.startswith(prefix))
+        project = self._project
+        if project.experiment is not None:
+            return (project.experiment, *project.elsewhere)
+        prefix = project.experiment_prefix
+        return tuple(
+            name for name in self._store.experiments() if name.startswith(prefix) or name in project.elsewhere
+        )
 
     def find(
         self,
@@ -87,6 +96,28 @@ class RunCatalog:
         """All active runs of the project, oldest first; flushes first."""
         return self.find(tuple(Stage), lifecycles=frozenset({Lifecycle.ACTIVE}))
 
+    def legacy(self, experiments: Collection[str] = ()) -> tuple[RunView, ...]:
+        """The project's runs of an older tool, oldest first, each with what the runs around it tell of it.
+
+        Of `experiments` only, where any are named. Does not flush.
+        """
+        project = self._project
+        named, ambiguous = legacy_experiments(
+            project.name, self._store.experiments(), (*project.legacy, *experiments)
+        )
+        for warning in ambiguous:
+            _log.warning(str(warning.code), experiments=warning.refs, cure=warning.detail)
+        held = {name for name in named if not project.is_named_by_us(name)} | set(project.legacy)
+        read = tuple(sorted(held & set(experiments) if experiments else held))
+        if not read:
+            return ()
+        runs = self._store.find(RunQuery(read, ANY_STATUS, lifecycles=_BOTH))
+        return tuple(
+            join_legacy(
+                self.view(run) for run in runs if project.vocabulary.find("run.schema", run.tags) is None
+            )
+        )
+
     @property
     def vocabulary(self) -> Vocabulary:
         """The words that the project's tags are written in."""
@@ -99,13 +130,13 @@ class RunCatalog:
 
     def view(self, run: StoredRun) -> RunView:
         """One stored run, parsed, its long values joined."""
-        return read_run(join(run, self._artifacts), self._project.vocabulary)
+        return read_run(self._whole(run), self._project.vocabulary)
 
     def runs(self, query: RunQuery) -> Iterator[StoredRun]:
         """Stored runs as they are, long values joined; flushes first."""
         self._delivery.catch_up()
         for run in self._store.find(query):
-            yield join(run, self._artifacts)
+            yield self._whole(run)
 
     def by_ref(self, ref: str) -> RunView:
         """The run with this run key, `run:<backend id>` or bare backend id. Raises RunNotFound."""
@@ -145,6 +176,9 @@ class RunCatalog:
         """A page that shows the run, where there is one."""
         return self._store.run_url(self._store.get_run(view.run_id))
 
+    def _whole(self, run: StoredRun) -> StoredRun:
+        return with_all_tags(join(run, self._artifacts), self._project.vocabulary)
+
     def _has(self, run: StoredRun, wanted: Mapping[str, str]) -> bool:
         """Whether the run has these tag values, by the vocabulary's names."""
         return all(
@@ -153,7 +187,7 @@ class RunCatalog:
         )
 
     def _by_prefix(self, digits: str) -> RunView:
-        if len(digits) < _FEWEST_DIGITS:
+        if len(digits) < FEWEST_DIGITS:
             raise RunNotFound(
                 f"{digits!r} is too short to name a run",
                 cure="give 12 hexadecimal digits of its run key or more; `studbook runs` lists them",
@@ -166,10 +200,8 @@ class RunCatalog:
                     found[view.ref] = view
         if len(found) != 1:
             raise RunNotFound(
-                f"{len(found)} runs have a key that begins with {digits}",
-                cure="give more digits: " + ", ".join(list(found)[:5])
-                if found
-                else "`studbook runs` lists the keys",
+                f"{len(found) or 'no'} run{'s have' if found else ' has'} a key that begins with {digits}",
+                cure="give more digits: " + ", ".join(found) if found else "`studbook runs` lists the keys",
             )
         return next(iter(found.values()))
 

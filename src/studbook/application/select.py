@@ -18,12 +18,15 @@ from ..domain.run_events import RunEnded
 from ..domain.run_identity import of_selection
 from ..domain.run_view import RunView
 from ..domain.selection.config import SelectionConfig
+from ..domain.selection.explain import explain_winner
 from ..domain.selection.result import SelectionResult
 from ..domain.selection.sections import RecordMode
 from ..domain.selection.select import select
 from ..domain.stage import Stage
 from ..domain.stored_run import Lifecycle
+from ..ports.attempt_claims import AttemptClaims
 from .ancestry import lineage_of
+from .attempts import next_attempt
 from .recorder import Recorder
 from .run_catalog import RunCatalog
 from .run_opening import RunOpening
@@ -31,13 +34,24 @@ from .selection_inputs import changed, experiments_of, scope_runs
 from .store_artifact import ArtifactBuilder
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Decision:
-    """A selection and the run that records it; `ref` is empty for a dry run. `reused`: it was made before."""
+    """A selection and the run that records it; `ref` is empty for a dry run. `reused`: it was made before.
+
+    As text, why the winner won.
+    """
 
     result: SelectionResult
     ref: str
     reused: bool = False
+
+    def __str__(self) -> str:
+        return "\n".join(explain_winner(self.result))
+
+    def __repr__(self) -> str:
+        winner = self.result.winner
+        made = ", reused" if self.reused else ""
+        return f"Decision({self.result.policy!r}, {winner.family!r}, {winner.artifact_run!r}, ref={self.ref!r}{made})"
 
 
 class SelectModel:
@@ -50,6 +64,7 @@ class SelectModel:
         opening: RunOpening,
         artifacts: ArtifactBuilder,
         config: SelectionConfig,
+        claims: AttemptClaims,
         home: Path,
     ) -> None:
         self._catalog = catalog
@@ -57,6 +72,7 @@ class SelectModel:
         self._opening = opening
         self._artifacts = artifacts
         self._config = config
+        self._claims = claims
         self._home = home
 
     def __call__(self, changes: Mapping[str, Any], *, dry_run: bool = False) -> Decision:
@@ -68,17 +84,37 @@ class SelectModel:
         result = select(runs, config, experiments_of(runs))
         if dry_run:
             return Decision(result, "")
-        known = self._catalog.find([Stage.SELECTION], selection_key=result.selection_key)
+        known = self._catalog.find(
+            [Stage.SELECTION],
+            experiments=self._experiments(config),
+            selection_key=result.selection_key,
+        )
         recorded = [run for run in known if _readable(run)]
         if recorded and config.record.mode is RecordMode.REUSE:
             return Decision(result, max(recorded, key=lambda run: run.attempt).ref, reused=True)
-        attempt = 1 + max((run.attempt for run in known), default=0)
-        return Decision(result, self._store(result, runs, attempt))
+        return Decision(result, self._store(config, result, runs, known))
 
-    def _store(self, result: SelectionResult, runs: tuple[RunView, ...], attempt: int) -> RunKey:
-        identity = of_selection(self._opening.project.name, result.selection_key, attempt)
+    def _experiments(self, config: SelectionConfig) -> tuple[str, ...]:
+        """Where decisions are recorded: those of the project, and the one of the settings, if it is there yet."""
+        experiments = self._catalog.experiments()
+        named = config.record.experiment
+        if named is None or named in experiments:
+            return experiments
+        return (*experiments, named)
+
+    def _store(
+        self,
+        config: SelectionConfig,
+        result: SelectionResult,
+        runs: tuple[RunView, ...],
+        known: tuple[RunView, ...],
+    ) -> RunKey:
+        first = of_selection(self._opening.project.name, result.selection_key, attempt=1)
+        identity = next_attempt(first, known, self._claims)
         winner = next(run for run in runs if run.ref == result.winner.artifact_run)
-        started = self._opening.started(identity, {"selection": result.selection_key})
+        started = self._opening.started(
+            identity, {"selection": result.selection_key}, experiment=config.record.experiment
+        )
         selected = ModelSelected(
             selection_key=result.selection_key,
             policy=result.policy,

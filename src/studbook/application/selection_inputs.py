@@ -21,10 +21,11 @@ def changed(config: SelectionConfig, changes: Mapping[str, Any]) -> SelectionCon
 
 
 def scope_runs(config: SelectionConfig, catalog: RunCatalog) -> tuple[RunView, ...]:
-    """All runs that decisions read, every status, of the scope's experiments (default: all of the project);
-    delivered first.
+    """All runs that decisions read, every status, of the scope's experiments (default: all of the project), legacy
+    ones included; delivered first.
     """
-    return catalog.find(_READ, experiments=config.scope.experiments or None)
+    ours = catalog.find(_READ, experiments=config.scope.experiments or None)
+    return (*ours, *catalog.legacy(config.scope.experiments))
 
 
 def experiments_of(runs: Iterable[RunView]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import rfc8785
 
@@ -21,11 +22,15 @@ from ..domain.store_writes import (
 from ..domain.stored_run import Lifecycle
 from ..domain.vocabulary import Vocabulary
 from ..ports.artifact_store import ArtifactStore
+from ..ports.clock import Clock
 from ..ports.delivery_ledger import DeliveryLedger
+from ..ports.event_log import EventLog
 from ..ports.pins import Pins
 from ..ports.run_query import ANY_STATUS, RunQuery
 from ..ports.tracking_store import NewRun, TrackingStore
-from .spill import is_spilled, spill
+from .rekeying import Rekeying
+from .spill import is_spilled, join, spill
+from .tag_room import fitted
 
 
 class RunUnknown(StudbookError):
@@ -40,7 +45,10 @@ class RunUnknown(StudbookError):
 
 
 class StoreWriter:
-    """Writes to one target. Every write may be repeated; the effect is that of writing once."""
+    """Writes to one target. Every write may be repeated; the effect is that of writing once.
+
+    A run that cannot keep its key gets another, which is noted in `log`.
+    """
 
     def __init__(
         self,
@@ -49,12 +57,15 @@ class StoreWriter:
         ledger: DeliveryLedger,
         pins: Pins,
         vocabulary: Vocabulary,
+        log: EventLog,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._artifacts = artifacts
         self._ledger = ledger
         self._pins = pins
         self._vocabulary = vocabulary
+        self._rekeying = Rekeying(store, ledger, vocabulary, log, clock)
 
     def write(self, writes: Iterable[StoreWrite]) -> None:
         """Apply all, in order. Records of one run are held until something else of that run must follow."""
@@ -87,9 +98,13 @@ class StoreWriter:
         parent_id = None if write.parent is None else self._parent_id(write, write.parent)
         longest = self._store.capabilities.tag_value_length
         # What must spill has no run to spill to yet; it follows with the run's first record.
-        tags = {key: text for key, text in write.tags.items() if not is_spilled(text, longest)}
-        run_id = self._store.create_run(
-            NewRun(write.run_key, write.experiment, write.name, write.started_at_ms, tags, parent_id)
+        tags = {
+            key: text
+            for key, text in self._rekeying.settled(write.run_key, write.tags).items()
+            if not is_spilled(text, longest)
+        }
+        run_id = self._rekeying.create(
+            write, NewRun(write.run_key, write.experiment, write.name, write.started_at_ms, tags, parent_id)
         )
         self._ledger.bind(write.run_key, run_id)
 
@@ -125,15 +140,20 @@ class StoreWriter:
     def _record(self, run_key: RunKey, batches: list[RecordBatch]) -> None:
         run_id = self._run_id(run_key)
         for batch in _merge(batches):
-            self._store.record(run_id, self._spilled(run_id, batch))
+            settled = replace(batch, tags=self._rekeying.settled(run_key, batch.tags))
+            self._store.record(run_id, self._spilled(run_id, settled))
 
     def _spilled(self, run_id: str, batch: RecordBatch) -> RecordBatch:
-        return spill(batch, run_id, self._store.capabilities, self._artifacts)
+        limits = self._store.capabilities
+        if limits.tags_per_run is not None and not all(map(self._vocabulary.is_reserved, batch.tags)):
+            held = join(self._store.get_run(run_id), self._artifacts)
+            batch = replace(batch, tags=fitted(batch.tags, held, limits.tags_per_run, self._vocabulary))
+        return spill(batch, run_id, limits, self._artifacts)
 
     def _end(self, write: EndRun, batches: list[RecordBatch]) -> None:
         """Record, then end: whoever sees the run ended sees all of it. Another end leaves no trace."""
         run_id = self._run_id(write.run_key)
-        last = RecordBatch(tags=write.tags)
+        last = RecordBatch(tags=self._rekeying.settled(write.run_key, write.tags))
         if last:
             self._refuse_other_end(run_id, write, self._spilled(run_id, last))
         self._record(write.run_key, [*batches, last])

@@ -18,12 +18,16 @@ _TAKE_OVER_S = 1.0
 @dataclass(frozen=True, slots=True)
 class Synced:
     """What one sync did: events that waited and are delivered (or refused) now, refused ones that the backend took
-    after all, and those that are still refused.
+    after all, events that wait, and those that are refused. What came while it worked is not counted.
     """
 
     delivered: int
     resent: int
+    pending: int
     refusals: tuple[Refusal, ...]
+
+
+NOTHING_DONE = Synced(0, 0, 0, ())
 
 
 class SyncHome:
@@ -47,11 +51,12 @@ class SyncHome:
         waiting = self._left(wanted)
         resend = refused and bool(self._ledger.refusals())
         resent = self._until_done(wanted, timeout_s, resend=resend) if waiting or resend else 0
-        return Synced(waiting, resent, self._ledger.refusals())
+        return Synced(waiting, resent, 0, self._ledger.refusals())
 
-    def pending(self) -> int:
-        """How many events wait for delivery."""
-        return sum(1 for _ in self._log.read(self._ledger.cursor()))
+    def done(self) -> Synced:
+        """How it stands, when somebody else has delivered."""
+        pending = sum(1 for _ in self._log.read(self._ledger.cursor()))
+        return Synced(0, 0, pending, self._ledger.refusals())
 
     def _until_done(self, wanted: Cursor, timeout_s: float | None, *, resend: bool) -> int:
         left = self._left(wanted)

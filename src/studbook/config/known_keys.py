@@ -12,6 +12,8 @@ from ..domain.errors import ConfigError
 from .origin import Source
 from .statement import KeyPath, Statement, variable_name
 
+_LIKE = 0.6
+
 
 def refuse_unusable(model: type[BaseModel], said: Statement) -> None:
     """Raise ConfigError for an unknown key, a section without keys, and keys below a single value."""
@@ -50,17 +52,25 @@ def known_keys(model: type[BaseModel], below: KeyPath = ()) -> Iterator[KeyPath]
 
 def _unknown(model: type[BaseModel], said: Statement) -> ConfigError:
     dotted = ".".join(said.key)
-    nearest = max(known_keys(model), key=lambda key: SequenceMatcher(None, dotted, ".".join(key)).ratio())
+    likeness, nearest = max((_likeness(said.key, key), key) for key in known_keys(model))
     as_variable = said.origin.source in {Source.ENVIRONMENT, Source.DOTENV}
     name = variable_name(said.key) if as_variable else dotted
     meant = variable_name(nearest) if as_variable else ".".join(nearest)
+    hint = f"the nearest is {meant}; " if likeness >= _LIKE else ""
     return ConfigError(
         f"there is no setting {name}" + (f" ({said.origin})" if said.origin.place != name else ""),
-        cure=f"the nearest is {meant}; `studbook config show` lists all",
+        cure=f"{hint}`studbook config show` lists all",
         key=dotted,
         nearest=".".join(nearest),
         place=said.origin.place,
     )
+
+
+def _likeness(said: KeyPath, known: KeyPath) -> float:
+    """From 0 to 1; 1 for a key that stands in the wrong section."""
+    if said[-1] == known[-1]:
+        return 1.0
+    return SequenceMatcher(None, ".".join(said), ".".join(known)).ratio()
 
 
 def _no_section(said: Statement) -> ConfigError:

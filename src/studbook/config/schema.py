@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, JsonValue
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ..domain.errors import ConfigError, TagInvalid
 from ..domain.naming import NamingTemplates
+from ..domain.recorded_values import check_user_tags
 from ..domain.stage import Stage
 from ..domain.value import Described
 from ..domain.vocabulary import DEFAULT_VOCABULARY, Vocabulary
@@ -161,9 +163,31 @@ class Tags(Described):
         """The tag vocabulary with this project's keys. Raises ConfigError."""
         return DEFAULT_VOCABULARY.remapped(self.keys, self.aliases)
 
+    def check(self) -> None:
+        """Raises ConfigError for keys that cannot be written, or that two names would share."""
+        vocabulary, names = self.vocabulary(), dict[str, str]()
+        for name, tag in self.custom.items():
+            try:
+                check_user_tags({tag.key: ""}, vocabulary)
+            except TagInvalid as error:
+                raise ConfigError(f"tags.yaml, custom.{name}: {error.problem}", cure=error.cure) from error
+            if names.setdefault(tag.key, name) != name:
+                raise ConfigError(
+                    f"tags.yaml gives the key {tag.key!r} to custom.{names[tag.key]} and to custom.{name}",
+                    cure="give every name a key of its own",
+                    key=tag.key,
+                )
+
     def declared(self) -> dict[str, frozenset[Stage]] | None:
         """The only keys that users may set, with their stages; None when they may set any."""
         return None if self.user_tags == "open" else {tag.key: tag.stages for tag in self.custom.values()}
+
+
+class Legacy(Described):
+    """Runs that an older tool recorded, with `code.*` tags."""
+
+    experiments: tuple[str, ...]
+    """Experiments whose legacy runs are read too; those named `<project>-hpo-<family>` need not be listed."""
 
 
 class ArtifactStorage(Described):
@@ -225,6 +249,8 @@ class Settings(BaseSettings):
     """How runs and experiments are named."""
     tags: Tags
     """Where tags are written, and which ones users may set."""
+    legacy: Legacy
+    """Runs that an older tool recorded."""
     selection: dict[str, JsonValue]
     """How the best model is chosen."""
     artifacts: Artifacts

@@ -75,7 +75,7 @@ def load_settings(
     if settings.experiment is not None:
         check_experiment_name(settings.experiment)
     settings.naming.templates()
-    settings.tags.vocabulary()
+    settings.tags.check()
     home = _home(settings, origins["home"], project_folder)
     uri = settings.tracking.uri
     return LoadedSettings(

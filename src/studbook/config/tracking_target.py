@@ -58,10 +58,7 @@ _DATABASE_SCHEMES = frozenset({"postgresql", "mysql", "mssql"})
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9.-]*)(\+[A-Za-z0-9_]+)?:")
 _WORKSPACE_VERSION = re.compile(r"^/mlflow/v\d+(?:\.\d+)*/")
 _HOST = re.compile(r"(?:\[[^\]]*\]|[^:\[\]]*)(?::\d*)?")
-_KNOWN = (
-    "sqlite:///<path>, postgresql://, mysql://, mssql://, http://, https://, azureml:// or memory:// "
-    "(a database scheme may name its driver: postgresql+psycopg2://)"
-)
+_SERVED = "sqlite:///<path>, http(s)://<host> of an MLflow server, or memory://"
 
 
 def resolve_target(said: SaidUri | None, *, home: Path, experiment: str | None = None) -> TrackingTarget:
@@ -82,7 +79,7 @@ def resolve_target(said: SaidUri | None, *, home: Path, experiment: str | None =
     elif "://" not in uri and kind is not TargetKind.MEMORY:
         raise UnsupportedTarget(
             f"the tracking URI given by {said.origin} names no host",
-            cure=f"write two slashes and a host after the scheme: {_KNOWN}",
+            cure=f"write two slashes and a host after the scheme: {_SERVED}",
         )
     return TrackingTarget(
         kind=kind,
@@ -117,8 +114,8 @@ def _kind(uri: str, origin: Origin) -> TargetKind:
         what = "an MLflow file store" if scheme == "file" else "a plain path: an MLflow file store"
         raise UnsupportedTarget(
             f"the tracking URI given by {origin} is {what}; that store is withdrawn",
-            cure="track into a database, sqlite:///<path>/mlflow.db, or copy an existing file store into one "
-            "with `studbook migrate`",
+            cure="track into a database, sqlite:///mlflow.db; to copy an existing file store into one: "
+            "`mlflow migrate-filestore --source <folder> --target sqlite:///mlflow.db`",
         )
     if scheme in _DATABASE_SCHEMES:
         return TargetKind.DATABASE
@@ -128,7 +125,7 @@ def _kind(uri: str, origin: Origin) -> TargetKind:
         return _PLAIN[scheme]
     raise UnsupportedTarget(
         f"the tracking URI given by {origin} has the scheme {scheme!r}, which studbook does not deliver to",
-        cure=f"use {_KNOWN}",
+        cure=f"use {_SERVED}",
         scheme=scheme,
     )
 

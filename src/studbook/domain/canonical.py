@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import MAX_EMAX, MAX_PREC, Context, Decimal
 from enum import Enum
 from pathlib import PurePath
 from typing import Any
@@ -25,6 +25,10 @@ from .errors import IdentityError
 MAX_DEPTH = 32
 MAX_BYTES = 1024 * 1024
 _MAX_SAFE = 2**53 - 1
+_SAFE_DIGITS = len(str(-_MAX_SAFE))
+
+_SMALL_BITS = 1000  # up to here one conversion is fastest
+_EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX)
 
 _COMMON = frozenset({str, int, float, bool, type(None), list, dict})
 
@@ -198,7 +202,19 @@ def _integer(value: int, path: Path) -> JsonValue:
 def _digits(value: int, path: Path) -> str:
     if value.bit_length() > 4 * MAX_BYTES:
         raise _too_large(path)
-    return f"{Decimal(value):f}"  # str(int) refuses more than 4300 digits
+    return f"{_decimal_of(value):f}"  # str(int) refuses more than 4300 digits
+
+
+def _decimal_of(value: int) -> Decimal:
+    """The exact decimal, by halves: one conversion takes time in the square of the digits."""
+    bits = value.bit_length()
+    if bits <= _SMALL_BITS:
+        return Decimal(value)
+    low_bits = bits // 2
+    high = value >> low_bits
+    low = value - (high << low_bits)
+    scaled = _EXACT.multiply(_decimal_of(high), _EXACT.power(Decimal(2), low_bits))
+    return _EXACT.add(scaled, _decimal_of(low))
 
 
 def _decimal(value: Decimal, path: Path) -> JsonValue:
@@ -213,10 +229,17 @@ def _decimal(value: Decimal, path: Path) -> JsonValue:
     if shift >= 0:
         if shift > MAX_BYTES:
             raise _too_large(path)
-        return _integer(int(value), path)
+        return _integral(f"{'-' if sign else ''}{stripped}{'0' * shift}")
     if Decimal(repr(float(value))) == value:
         return float(value)
     return {"$dec": f"{'-' if sign else ''}{stripped}E{shift}"}
+
+
+def _integral(digits: str) -> JsonValue:
+    """The integer of these digits: never made a number when it is a long one."""
+    if len(digits) <= _SAFE_DIGITS and abs(int(digits)) <= _MAX_SAFE:
+        return int(digits)
+    return {"$int": digits}
 
 
 def _special(value: Any, path: Path) -> JsonValue:

@@ -79,17 +79,22 @@ def _translated(
 
 
 def _without_tags(loc: Path, data: object) -> Path:
-    """A place without the tags of discriminated unions, which pydantic counts as steps."""
+    """A place without the tags of unions and the names of validators, which pydantic counts as steps."""
     kept: list[str | int] = []
     for step in loc:
         if isinstance(data, Mapping):
-            if step not in data and step in (data.get("kind"), data.get("type")):
+            if step not in data and (step in (data.get("kind"), data.get("type")) or _is_validator(step)):
                 continue
             data = data.get(step)
         elif isinstance(data, (list, tuple)) and isinstance(step, int) and step < len(data):
             data = data[step]
         kept.append(step)
     return tuple(kept)
+
+
+def _is_validator(step: str | int) -> bool:
+    """Whether pydantic means a branch of a union by it, such as `function-wrap[_checked()]`."""
+    return isinstance(step, str) and step.endswith("]") and "[" in step
 
 
 def _cure(code: str, context: Mapping[str, Any]) -> str:

@@ -18,6 +18,9 @@ _WEIGHTS = ("model.safetensors", "pytorch_model.bin", "model.bin")
 _INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 _SHARD = re.compile(r"(model|pytorch_model)-\d{5}-of-\d{5}\.(safetensors|bin)")
 _SINGLE = ("safetensors", "pt", "pth", "ckpt", "bin", "joblib", "pkl", "h5", "keras")
+KNOWN_WEIGHTS = ", ".join(f".{suffix}" for suffix in (*_SINGLE, "onnx")) + ", or a Transformers folder"
+"""By what a file is known as weights, for people."""
+
 _ZIP_BASED = ("pt", "pth", "bin", "keras")
 _LOCAL_HEADER = 30
 """Bytes of a zip member's local header before its name and extra field (APPNOTE 4.3.7)."""
@@ -31,7 +34,7 @@ def check_profile(tree: TreeView, profile: str | None) -> str:
     if profile is None:
         profile = next((name for name, (sign, _) in _PROFILES.items() if sign(tree)), None)
         if profile is None:
-            refuse(InvalidReason.UNRECOGNISED, "", "no file is known as weights")
+            refuse(InvalidReason.UNRECOGNISED, "", f"no file is known as weights: {KNOWN_WEIGHTS}")
     elif profile not in _PROFILES:
         refuse(InvalidReason.UNRECOGNISED, "", f"there is no profile {profile!r}, but {', '.join(_PROFILES)}")
     _PROFILES[profile][1](tree)

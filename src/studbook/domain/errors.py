@@ -59,6 +59,14 @@ class IdentityError(InvalidInput):
     """A value that has no canonical form; names its place inside the whole."""
 
 
+class KeyReferenceInvalid(InvalidInput):
+    """A text that names no key: of another kind, or too short."""
+
+
+class KeyAmbiguous(InvalidInput):
+    """The first digits of several keys; `details["matches"]` are all of them."""
+
+
 class StudyInvalid(InvalidInput):
     """A study that cannot be searched: empty space, no trials, contradicting options."""
 

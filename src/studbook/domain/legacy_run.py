@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TypedDict
 
 from .run import EndReason, RunStatus
@@ -43,7 +44,7 @@ def read_legacy_run(run: StoredRun, vocabulary: Vocabulary, objective: str | Non
             params=dict(run.params),
         )
     objectives = legacy.objectives()
-    metric = objective or (objectives[0][0] if objectives else run.params.get("objective_metric"))
+    metric = objective or (objectives[0][0] if objectives else legacy.metric)
     interrupted = legacy.interrupted
     return RunView(
         **legacy.plain_fields(),
@@ -56,18 +57,34 @@ def read_legacy_run(run: StoredRun, vocabulary: Vocabulary, objective: str | Non
         trial_key=legacy.text("trial.key"),
         trial_number=legacy.number("trial.number"),
         key_schema=_SCHEMAS.get(run.tags.get("code.study.key_schema_version", "")),
-        refit_of=_ref(run.tags.get("code.refit.of_trial_run_id")),
+        refit_of=_ref(legacy.text("refit.of")),
         protocol_fp=legacy.text("refit.protocol"),
         subject=legacy.subject,
         benchmark_key=legacy.text("benchmark.key"),
-        environment={"device": device} if (device := run.params.get("benchmark_device")) else {},
+        environment=legacy.environment(),
         objectives=objectives,
         artifact_state=_FLAGS.get(run.tags.get("code.artifact.available", "").lower(), ArtifactState.UNKNOWN),
         params=dict(run.params),
-        metrics=legacy.metrics(metric),
-        folds=legacy.folds(metric),
+        metrics=with_objective(run.metrics, metric),
+        folds=fold_scores(run.metrics, metric),
         lineage=legacy.lineage(),
     )
+
+
+def with_objective(metrics: Mapping[str, float], objective: str | None) -> dict[str, float]:
+    """The metrics, the objective among them: legacy trials hold its mean over the folds as `cv_mean`."""
+    found = dict(metrics)
+    if objective is not None and "cv_mean" in found:
+        found.setdefault(objective, found["cv_mean"])
+    return found
+
+
+def fold_scores(metrics: Mapping[str, float], objective: str | None) -> tuple[float, ...]:
+    """The objective's values by fold, up to the first gap: `fold_<i>_<objective>`."""
+    values: list[float] = []
+    while objective and (value := metrics.get(f"fold_{len(values)}_{objective}")) is not None:
+        values.append(value)
+    return tuple(values)
 
 
 def _ref(run_id: str | None) -> str | None:
@@ -147,27 +164,33 @@ class _Legacy:
 
     @property
     def subject(self) -> str | None:
-        first, colon, _ = (self.text("benchmark.key") or "").partition(":")
-        return _ref(first if colon else self._tags.get("code.lineage.hpo_refit_run_id"))
+        first, *rest = self._key_fields
+        return _ref(first if rest else self._tags.get("code.lineage.hpo_refit_run_id"))
+
+    @property
+    def _key_fields(self) -> list[str]:
+        """The fields of a legacy benchmark key: the run measured, the data, …"""
+        return (self.text("benchmark.key") or "").split(":")
+
+    def environment(self) -> dict[str, str]:
+        """What is known of a benchmark's environment."""
+        params, (_, *rest) = self._run.params, self._key_fields
+        device = params.get("benchmark_device")
+        known = {
+            "device": None if device == "auto" else device,
+            "sequence_length": params.get("benchmark_max_length"),
+            "data_fp": rest[0] if rest else None,
+        }
+        return {name: text for name, text in known.items() if text} if self.stage is Stage.BENCHMARK else {}
+
+    @property
+    def metric(self) -> str | None:
+        params = self._run.params
+        return params.get("objective_metric") or params.get("primary_metric")
 
     def objectives(self) -> tuple[tuple[str, str], ...]:
-        params = self._run.params
-        metric = params.get("objective_metric") or params.get("primary_metric")
         direction = self._tags.get("code.objective.direction", "").lower()
-        return ((metric, direction),) if metric and direction in _DIRECTIONS else ()
-
-    def metrics(self, objective: str | None) -> dict[str, float]:
-        metrics = dict(self._run.metrics)
-        if objective is not None and "cv_mean" in metrics:
-            metrics.setdefault(objective, metrics["cv_mean"])
-        return metrics
-
-    def folds(self, objective: str | None) -> tuple[float, ...]:
-        values: list[float] = []
-        metrics = self._run.metrics
-        while objective and (value := metrics.get(f"fold_{len(values)}_{objective}")) is not None:
-            values.append(value)
-        return tuple(values)
+        return ((self.metric, direction),) if self.metric and direction in _DIRECTIONS else ()
 
     def lineage(self) -> dict[str, str]:
         found = {word: _ref(self.text(f"lineage.{word}")) for word in _ANCESTORS}

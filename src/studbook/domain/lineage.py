@@ -25,6 +25,9 @@ class LineageNode:
     children: tuple[LineageNode, ...] = ()
     repeated: bool = False
 
+    def __str__(self) -> str:
+        return "\n".join(render(self))
+
     @property
     def ref(self) -> str:
         """The run key, `run:<backend id>`, or the content digest of an external model."""
@@ -126,7 +129,7 @@ def _label(node: LineageNode) -> str:
         return f"{node.ref} (not found)"
     run = node.run
     kind, _, digest = run.ref.partition(":")
-    short = f"{kind}:{digest[:8]}" if kind == "rk3" else run.ref
+    short = f"{kind}:{digest[:12]}" if kind == "rk3" else run.ref
     words = [str(run.stage or "run"), run.name, str(run.status), short]
     if run.trial_number is not None:
         words.insert(1, f"#{run.trial_number}")

@@ -9,11 +9,14 @@ from pydantic import JsonValue
 
 from .canonical import Path, key_text, members_of, normalise, refused, unwrapped
 
+_MOST_DIGITS = 4300  # what Python itself agrees to read as an int
+
 
 def plain(value: object, *, at: str = "") -> JsonValue:
     """The JSON value with the same canonical form: numpy scalars become numbers, tuples lists, times text.
 
-    Raises IdentityError where there is none: sets, bytes, decimals that no float equals.
+    Raises IdentityError where there is none: sets, bytes, decimals that no float equals, integers of more than
+    4300 digits.
     """
     return _unescaped(normalise(value, at=at), (at,) if at else ())
 
@@ -21,7 +24,8 @@ def plain(value: object, *, at: str = "") -> JsonValue:
 def detached(value: object, *, at: str = "") -> Any:
     """A copy with the same canonical form that shares no list or mapping with `value`.
 
-    As `plain`, but floats, sets (frozen), bytes and decimals that no float equals stay what they are.
+    As `plain`, but numbers, sets (frozen) and bytes stay what they are, and durations that no float equals become
+    decimals.
     """
     normalise(value, at=at)
     return _copy(value)
@@ -38,7 +42,7 @@ def _copy(value: Any) -> Any:
         return frozenset(value)
     if isinstance(value, (bytes, bytearray)):
         return bytes(value)
-    if isinstance(value, float):
+    if isinstance(value, (int, float, Decimal)):
         return value
     normal = normalise(value)
     if isinstance(normal, dict) and "$dec" in normal:
@@ -53,11 +57,17 @@ def _unescaped(value: JsonValue, path: Path) -> JsonValue:
         return value
     if len(value) == 1 and (key := next(iter(value))).startswith("$") and not key.startswith("$$"):
         if key == "$int":
-            return int(Decimal(str(value[key])))
+            return _integer(str(value[key]), path)
         raise refused(
             path, "a value that JSON cannot hold", "pass text, a number, a list or a mapping of these"
         )
     return {_name(key): _unescaped(item, (*path, key)) for key, item in value.items()}
+
+
+def _integer(digits: str, path: Path) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise refused(path, f"an integer of {len(digits)} digits", "pass it as text")
+    return int(digits)
 
 
 def _name(key: str) -> str:

@@ -92,7 +92,7 @@ def _run_started(event: RunStarted, run: RunWrites) -> Writes:
     if run.vocabulary.carries("run.parent_key", event.stage):
         values["run.parent_key"] = event.parent
     tags = run.tags(event.stage, values)
-    created = CreateRun(run.run_key, event.experiment, event.name, run.at_ms, dict(tags), event.parent)
+    created = CreateRun(run.run_key, event.experiment, event.name, run.at_ms, dict(tags), event.parent, event)
     # Not every backend keeps the tags that a run is created with, so they are recorded once more.
     return (created, *run.record(tags=tags))
 

@@ -9,11 +9,12 @@ from pydantic import JsonValue
 from .keys import RunKey
 from .manifest import ArtifactManifest
 from .run import RunStatus
+from .run_events import RunStarted
 
 
 @dataclass(frozen=True, slots=True)
 class CreateRun:
-    """Create the run if no run has this key yet. `tags` hold its identity."""
+    """Create the run if no run has this key yet. `tags` hold its identity; `begun` is the event it comes from."""
 
     run_key: RunKey
     experiment: str
@@ -21,6 +22,7 @@ class CreateRun:
     started_at_ms: int
     tags: dict[str, str]
     parent: RunKey | None = None
+    begun: RunStarted | None = None
 
 
 @dataclass(frozen=True, slots=True)

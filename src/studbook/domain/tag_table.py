@@ -77,7 +77,14 @@ _RUN = key_of(RunKey)
 
 _RUN_TAGS = (
     _tag("run.key", "run_key", _RUN, "this run", on=_ALL, aliases=("code.run_key_hash",)),
-    _tag("run.stage", "stage", enum_of(Stage), "the stage's name", on=_ALL),
+    _tag(
+        "run.stage",
+        "stage",
+        enum_of(Stage),
+        "the stage's name",
+        on=_ALL,
+        aliases=("code.stage", "mlflow.runType"),
+    ),
     _tag("run.attempt", "attempt", INT, "which repetition of its subject, from 1", on=_ALL),
     _tag("run.schema", "schema", INT, "version of this vocabulary", on=_ALL),
     _tag("run.version", "version", STR, "studbook release", on=_ALL),
@@ -103,7 +110,14 @@ _RUN_TAGS = (
         ("code.parent_run_id",),
     ),
     _tag("run.adopted", "adopted", BOOL, "the run existed before studbook recorded it", may=_ALL),
-    _tag("run.end_reason", "end_reason", enum_of(EndReason), "why it ended, unless FINISHED", may=_ALL),
+    _tag(
+        "run.end_reason",
+        "end_reason",
+        enum_of(EndReason),
+        "why it ended, unless FINISHED",
+        may=_ALL,
+        aliases=("code.interrupted", "interrupted"),
+    ),
     _tag(
         "run.error",
         "error",
@@ -112,6 +126,7 @@ _RUN_TAGS = (
         may=_ALL,
         aliases=("code.refit_error",),
     ),
+    _tag("run.more_tags", "more_tags", JSON, "tags beyond the number that the backend takes", may=_ALL),
     _tag("run.last_seen", "last_seen", TIME, "last heartbeat delivered", may=_ALL),
     _tag("run.late_events", "late_events", BOOL, "events came after the run was reaped", may=_ALL),
 )
@@ -172,7 +187,14 @@ _STUDY_TAGS = (
         on="STFRBMC",
         aliases=("code.backbone", "code.model"),
     ),
-    _tag("study.objectives", "objectives", JSON, "[[metric, direction], …]", on="STR"),
+    _tag(
+        "study.objectives",
+        "objectives",
+        JSON,
+        "[[metric, direction], …]",
+        on="STR",
+        aliases=("code.objective.direction",),
+    ),
     _tag("study.legacy_key", "legacy_study_key", STR, "study key of a migrated run", may="STRBM"),
     _tag("trial.legacy_key", "legacy_trial_key", STR, "trial key of a migrated run", may="STRBM"),
 )
@@ -200,7 +222,14 @@ _SWEEP_TAGS = (
         "best trial of the study when the session ended",
         may="S",
     ),
-    _tag("sweep.best_run_key", "best_trial_run_key", _RUN, "run of that trial", may="S"),
+    _tag(
+        "sweep.best_run_key",
+        "best_trial_run_key",
+        _RUN,
+        "run of that trial",
+        may="S",
+        aliases=("best_trial_run_id",),
+    ),
 )
 
 _TRIAL_TAGS = (
@@ -230,7 +259,14 @@ _TRIAL_TAGS = (
     _tag("fold.key", "fold_key", key_of(FoldKey), "fold", on="F"),
     _tag("fold.index", "fold_index", INT, "index of the fold, from 0", on="F", aliases=("fold_idx",)),
     _tag("fold.digest", "fold_digest", DIGEST, "digest of the split", may="F"),
-    _tag("refit.of", "refit_of_run_key", _RUN, "the trial run that it stands for", on="R"),
+    _tag(
+        "refit.of",
+        "refit_of_run_key",
+        _RUN,
+        "the trial run that it stands for",
+        on="R",
+        aliases=("code.refit.of_trial_run_id",),
+    ),
     _tag(
         "refit.protocol",
         "refit_protocol",
@@ -240,7 +276,14 @@ _TRIAL_TAGS = (
         aliases=("code.refit_protocol_fp",),
     ),
     _tag("refit.reason", "refit_reason", one_of("best_trial", "champion", "requested"), "why", on="R"),
-    _tag("refit.validation", "refit_validation", one_of("none", "holdout"), "data held back", on="R"),
+    _tag(
+        "refit.validation",
+        "refit_validation",
+        one_of("none", "holdout"),
+        "data held back",
+        on="R",
+        aliases=("code.refit_has_validation",),
+    ),
 )
 
 _ARTIFACT_TAGS = tuple(

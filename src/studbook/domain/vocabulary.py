@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 
 from .errors import ConfigError, MalformedRun, TagInvalid, UndeclaredTag
 from .stage import Stage
 from .tag_table import TAGS, Tag
 
 RESERVED_PREFIXES = ("studbook.", "mlflow.", "azureml.", "code.")
+
+MOST_TAGS = 36
+"""So many of studbook's own may be on a run: what the smallest backend leaves beside its own and some of users'."""
 
 _BACKEND_PREFIXES = ("mlflow.", "azureml.")
 _USERS_OWN = frozenset({"mlflow.note.content"})
@@ -38,7 +42,7 @@ class Vocabulary:
             if name not in by_name:
                 raise ConfigError(
                     f"tags.yaml names {name!r}, which is no tag of the vocabulary",
-                    cure="use one of: " + ", ".join(sorted(by_name)),
+                    cure=_names_for(name, by_name),
                     name=name,
                 )
         read_keys = {
@@ -164,6 +168,10 @@ class Vocabulary:
         """Whether users may not write the key: it belongs to studbook or to a backend."""
         return (key.startswith(RESERVED_PREFIXES) and key not in _USERS_OWN) or key in self._written
 
+    def declares(self, key: str) -> bool:
+        """Whether a declared tag is read from this key."""
+        return key in self._owners
+
     def _keys_of(self, name: str) -> tuple[str, ...]:
         try:
             return self._read_keys[name]
@@ -173,6 +181,12 @@ class Vocabulary:
                 cure="use a declared name, or set a tag of your own with set_tags",
                 name=name,
             ) from None
+
+
+def _names_for(name: str, names: Iterable[str]) -> str:
+    """The cure for a name that is none: the nearest one, else all."""
+    near = get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]!r}?" if near else "use one of: " + ", ".join(sorted(names))
 
 
 def _check_remapping(keys: Iterable[str]) -> None:

@@ -354,6 +354,7 @@ class Studbook:
         self._closed = True
         container = self.container
         container.open_run().abandon_open()
+        container.recorder().close()
         try:
             container.delivery().leave(self._exit_timeout())
         finally:

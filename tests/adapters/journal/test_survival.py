@@ -34,7 +34,7 @@ from studbook.adapters.journal.event_log import Fsync, JournalEventLog
 from studbook.adapters.system.clock import SystemClock
 from studbook.adapters.system.ids import SystemIds
 from studbook.domain.errors import JournalError
-from studbook.ports.contract.event_log import metric
+from studbook.ports.contract.event_log import RUN, metric
 log = JournalEventLog(
     Path(sys.argv[1]), clock=SystemClock(), ids=SystemIds(), target="memory", fsync=Fsync.NEVER
 )
@@ -43,8 +43,11 @@ log = JournalEventLog(
 ENDLESS = """
 step = 0
 while True:
-    envelopes = log.append(*(metric(step) for _ in range(1 + step % 3)))
-    os.write(1, b"%d\\n" % envelopes[-1].sequence)
+    if step % 3:
+        log.append(*(metric(step) for _ in range(1 + step % 3)))
+    else:
+        log.append_metrics(RUN, {"loss": 1.0}, step, 1)
+    os.write(1, b"%d\\n" % log.written()[1])
     step += 1
 """
 
@@ -57,7 +60,9 @@ kept += [log.append(metric(n), metric(n))[-1].sequence for n in range(1, 20)]
 limit(0)
 for _ in range(3):
     try:
-        log.append(metric(99), metric(99))
+        if kept[-1] % 2:
+            log.append(metric(99), metric(99))
+        log.append_metrics(RUN, {"loss": 1.0}, 99, 1)
     except JournalError as error:
         assert "space" in error.cure, error.cure
         print("full")

@@ -53,7 +53,7 @@ def test_defaults() -> None:
         ({"scope": {"schemas": []}}, "selection.scope.schemas"),
         ({"scope": {"schemas": ["v3", "v3"]}}, "twice"),
         ({"scope": {"assume_schema": "v3"}}, "assume_schema"),
-        ({"scope": {"studies": ["abc"]}}, "at least 12"),
+        ({"scope": {"studies": ["abc"]}}, "12,64"),
         ({"champions": {"top_k": 0}}, "selection.champions.top_k"),
         ({"refit": {"requirement": "optional"}}, "required, preferred, trial"),
         ({"objective": {"range": [1, 0]}}, "lo < hi"),

@@ -162,8 +162,9 @@ def test_scope_narrows_by_study_family_and_time(make: Any, choose: Any) -> None:
         make.refit("b"),
     ]
     runs = [replace(run, study_key=None) if run.stage is Stage.REFIT else run for run in runs]
-    for scope in ({"studies": ["abababababab"]}, {"studies": [key]}, {"since": "2023-01-01T00:00:00Z"}):
-        assert choose(runs, "best_metric", scope=scope).winner.trial == "trial-a"
+    for study in ("abababababab", key, key[4:], key[:20]):
+        assert choose(runs, "best_metric", scope={"studies": [study]}).winner.trial == "trial-a"
+    assert choose(runs, "best_metric", scope={"since": "2023-01-01T00:00:00Z"}).winner.trial == "trial-a"
     with pytest.raises(NoCandidate, match="scope"):
         choose(runs, "best_metric", scope={"families": ["other"]})
 

@@ -89,6 +89,7 @@ _CALLS: dict[str, list[str]] = {
     "runs": ["runs", "--json"],
     "runs_table": ["runs", "--stage", "hpo_trial", "--stage", "hpo_refit", "--status", "finished"],
     "runs_limit": ["--json", "runs", "--limit", "1", "--family", "digits"],
+    "runs_of_study": ["runs", "--study", "{sweep_study_key}", "--json"],
     "runs_nothing": ["runs", "--status", "KILLED", "--json"],
     "dry": ["select", "--policy", "best_metric", "--dry-run", "--json"],
     "select": ["select", "--policy", "best_metric", "--json"],
@@ -119,6 +120,8 @@ _BAD: dict[str, tuple[list[str], int, str, str]] = {
     "no_family": (["select", "--family", "nope"], 3, "NoCandidate", ""),
     "no_stage": (["runs", "--stage", "nope"], 2, "UsageError", "hpo_trial"),
     "no_status": (["runs", "--status", "nope"], 2, "UsageError", "FINISHED"),
+    "no_study": (["runs", "--study", "tk3:" + "0" * 64], 2, "KeyReferenceInvalid", "sk3:"),
+    "short_study": (["runs", "--study", "0123456789a"], 2, "KeyReferenceInvalid", "12"),
     "no_limit": (["runs", "--limit", "0"], 2, "UsageError", "--limit"),
     "no_run": (["acquire", "f" * 64], 3, "RunNotFound", "studbook runs"),
     "short_ref": (["acquire", "abc"], 3, "RunNotFound", "12"),
@@ -197,6 +200,13 @@ def test_a_sweep_that_is_done_is_shown_again(answers: dict[str, Answer]) -> None
     assert more["counts"]["complete"] == 4
     assert more["sweep"] != answers["sweep"].document["sweep"]
     assert more["trials"][:3] == answers["sweep"].document["trials"]
+
+
+def test_runs_of_a_study_are_asked_for_by_its_key(answers: dict[str, Answer]) -> None:
+    found = answers["runs_of_study"].document
+    study = answers["sweep"].document["study_key"]
+    assert found == [run for run in answers["runs"].document if run["study_key"] == study]
+    assert found
 
 
 def test_runs_are_listed_with_what_they_hold(answers: dict[str, Answer]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 import pytest
@@ -14,6 +14,7 @@ from studbook.adapters.memory.event_log import MemoryEventLog, MemoryJournal
 from studbook.adapters.memory.ids import CountingIds
 from studbook.domain.errors import JournalError
 from studbook.domain.events import Envelope
+from studbook.domain.keys import RunKey
 from studbook.domain.run_events import MetricsLogged
 from studbook.ports.contract.event_log import EventLogContract
 from studbook.ports.event_log import Cursor, EventLog, Happening
@@ -106,6 +107,16 @@ class _DropsNan(MemoryEventLog):
         return super().append(*(_finite(one) for one in happenings))
 
 
+class _MetricsWithoutNan(MemoryEventLog):
+    """Writes NaN as nothing, on the quick way only."""
+
+    def append_metrics(
+        self, run_key: RunKey, metrics: Mapping[str, float], step: int, occurred_at_ns: int
+    ) -> None:
+        finite = {name: value for name, value in metrics.items() if value == value}
+        super().append_metrics(run_key, finite, step, occurred_at_ns)
+
+
 class _TakesAppendsClosed(MemoryEventLog):
     """Goes on after its end."""
 
@@ -172,6 +183,7 @@ def keeps(kind: type[MemoryEventLog], promise: str) -> bool:
         (_NewestFirst, "test_two_writers_have_ids_and_sequences_of_their_own"),
         (_Rounds, "test_an_envelope_says_what_happened_to_whom_when"),
         (_DropsNan, "test_values_at_the_edge_come_back_as_they_were"),
+        (_MetricsWithoutNan, "test_metrics_come_back_as_those_of_an_event"),
         (_TakesAppendsClosed, "test_a_closed_log_refuses_appends_and_closes_again"),
         (_KeepsTheCallersEvent, "test_what_was_appended_is_not_changed_from_outside"),
         (_SharesAWriter, "test_two_writers_have_ids_and_sequences_of_their_own"),

@@ -70,6 +70,7 @@ class JournalEventLog:
         self._target = target
         self._project = project
         self._fsync = fsync
+        self._always = fsync is Fsync.ALWAYS  # an enum's member costs too much in a training loop
         self._segment_bytes = segment_bytes
         self._closed = False
         self._reader = JournalReader(home, alive=alive, target=target, schema=schema)
@@ -146,7 +147,7 @@ class JournalEventLog:
                 segment = writing.write(1, data)
         if data is None:
             self.append(Happening(MetricsLogged(metrics=dict(metrics), step=step), run_key, occurred_at_ns))
-        elif self._fsync is Fsync.ALWAYS:
+        elif self._always:
             self._sync_kept(segment)
 
     def read(self, after: Cursor | None = None) -> Iterator[Envelope]:

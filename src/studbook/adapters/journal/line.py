@@ -173,7 +173,7 @@ def _upcast(line: Line, schema: EventSchema) -> bytes | str:
     """The line's event as JSON of the current version."""
     if line.v == schema.version:
         return bytes(line.event)
-    event = json.loads(line.event)
+    event = json.loads(bytes(line.event))
     try:
         return json.dumps(schema.upcast(event, line.v))
     except (KeyError, TypeError, ValueError) as error:

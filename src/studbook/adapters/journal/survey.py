@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ...ports.event_log import Cursor
 from ...ports.journal_survey import DamagedPlace, JournalView, Unread
 from .damage import Damage, Fault
 from .failures import cannot_open
-from .reading import JournalReader
+from .reading import JournalReader, nobody_lives
 from .segment import segment_files
 
 
 class HomeJournalSurvey:
-    """A JournalSurvey of `<home>/journal`, whatever target its events are for."""
+    """A JournalSurvey of `<home>/journal`, whatever target its events are for; `alive` as for its reader."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, alive: Callable[[str], bool] = nobody_lives) -> None:
         self._home = home
+        self._alive = alive
         self._folder = home / "journal"
 
     def targets(self) -> Mapping[str, frozenset[str]]:
@@ -30,7 +31,7 @@ class HomeJournalSurvey:
 
     def look(self, after: Cursor) -> JournalView:
         """Read on after the cursor."""
-        reader = JournalReader(self._home)
+        reader = JournalReader(self._home, alive=self._alive)
         unread: dict[str, Unread] = {}
         for each in reader.read(after):
             known = unread.get(each.writer)

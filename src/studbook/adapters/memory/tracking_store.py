@@ -163,7 +163,9 @@ class MemoryTrackingStore:
     def _existing(self, run_id: str) -> _Run:
         run = self._runs.get(run_id)
         if run is None:
-            raise RunNotFound(f"no run has the id {run_id!r}", cure="check the id", run_id=run_id)
+            raise RunNotFound(
+                f"no run has the id {run_id!r}", cure="`studbook runs` lists the runs", run_id=run_id
+            )
         return run
 
     def _writable(self, run_id: str) -> _Run:

@@ -31,12 +31,12 @@ class Patience:
 
     def ask(self, question: Callable[[], T]) -> T:
         """The answer. Raises the last TrackingUnavailable; any other error at once. For reads only."""
-        from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_any
+        from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_any, stop_before_delay
 
         retrying = Retrying(
             retry=retry_if_exception(_may_pass),
             wait=self._wait_s,
-            stop=stop_any(stop_after_attempt(self.attempts), self._is_too_late),
+            stop=stop_any(stop_after_attempt(self.attempts), stop_before_delay(self.within_s)),
             reraise=True,
         )
         return retrying(question)
@@ -46,9 +46,6 @@ class Patience:
         error = state.outcome.exception() if state.outcome is not None else None
         asked_for = error.details.get("retry_after_s") if isinstance(error, TrackingUnavailable) else None
         return max(random.uniform(0.0, longest), asked_for if isinstance(asked_for, float) else 0.0)  # noqa: S311
-
-    def _is_too_late(self, state: RetryCallState) -> bool:
-        return (state.seconds_since_start or 0.0) + state.upcoming_sleep >= self.within_s
 
 
 def _may_pass(error: BaseException) -> bool:

@@ -19,7 +19,6 @@ from .sections import (
     CandidatesConfig,
     ChampionsConfig,
     ObjectiveConfig,
-    PromotionConfig,
     RecordConfig,
     RefitConfig,
     ScopeConfig,
@@ -57,8 +56,6 @@ class SelectionConfig(Described):
     """How many standard errors apart winner and runner-up must be, or a warning says so; 0: no warning."""
     record: RecordConfig = RecordConfig()
     """How the decision is stored."""
-    promotion: PromotionConfig = PromotionConfig()
-    """What a promotion demands."""
 
     @field_validator("metrics", mode="before")
     @classmethod

@@ -32,8 +32,9 @@ def policy_invalid(error: ValidationError, root: type[BaseModel]) -> PolicyInval
     if expected:
         given = first["input"]
         return _with_choice(f"{place}: {given!r} is not allowed", str(given), expected, place)
-    message = first["msg"].removeprefix("Value error, ")
-    return PolicyInvalid(f"{place}: {message}", cure=f"correct {place}", key=place)
+    message, _, hint = first["msg"].removeprefix("Value error, ").partition("; ")
+    cure = hint or f"change {place}; `studbook config schema` tells what it may be"
+    return PolicyInvalid(f"{place}: {message}", cure=cure, key=place)
 
 
 def _with_choice(problem: str, given: str, allowed: list[str], place: str) -> PolicyInvalid:

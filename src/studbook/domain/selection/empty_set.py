@@ -18,8 +18,8 @@ _CURES = {
     "metric": "check selection.objective against what the trials log",
     "refit": "call sweep.refit(), or set selection.refit.requirement to preferred or trial",
     "artifact": "call sweep.refit(force=True) to store the checkpoint, or set selection.artifact to ignore",
-    "benchmark": "run studbook benchmark (book.benchmark), or choose the preset best_metric",
-    "comparable": "benchmark the missing candidates in the same environment (studbook benchmark)",
+    "benchmark": "measure the refits with book.benchmark, or choose the preset best_metric",
+    "comparable": "measure the missing candidates in the same environment with book.benchmark",
     "contenders": "relax the policy",
 }
 

@@ -50,7 +50,7 @@ class _Names:
 
 def _short(ref: str) -> str:
     kind, colon, digest = ref.partition(":")
-    return f"{kind}:{digest[:8]}" if colon and len(digest) == 64 else ref
+    return f"{kind}:{digest[:12]}" if colon and len(digest) == 64 else ref
 
 
 def _served(result: SelectionResult) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
-from ..errors import PolicyInvalid
+from ..errors import KeyAmbiguous, PolicyInvalid
+from ..key_reference import KeyReference
+from ..keys import StudyKey
 from ..run_view import RunView
 from ..stage import Stage
 from .candidate import UNKNOWN_FAMILY
 from .sections import ScopeConfig
 from .warning import SelectionWarning, WarningCode
 
-_PREFIX = re.compile(r"[0-9a-f]{12,63}")
+_NATIVE = "azureml:"  # sweeps of a service that gives no keys of ours are named in full
 
 
 def out_of_scope(run: RunView, scope: ScopeConfig) -> str | None:
@@ -29,15 +30,20 @@ def out_of_scope(run: RunView, scope: ScopeConfig) -> str | None:
 
 def check_prefixes(scope: ScopeConfig, study_keys: Iterable[str]) -> None:
     """Raises PolicyInvalid when a prefix in `scope.studies` names several studies."""
-    keys = sorted(set(study_keys))
+    keys = set(study_keys)
     for study in scope.studies:
-        named = [key for key in keys if _names(study, key)]
-        if len(named) > 1:
+        if study.startswith(_NATIVE):
+            continue
+        try:
+            KeyReference.parse(study, StudyKey).only(keys)
+        except KeyAmbiguous as error:
+            matches = error.details["matches"]
+            assert isinstance(matches, tuple)  # noqa: S101 - as the error is documented
             raise PolicyInvalid(
-                f"selection.scope.studies: {study!r} begins the keys of {len(named)} studies",
-                cure=f"write more digits; the studies are {', '.join(named)}",
+                f"selection.scope.studies: {study!r} begins the keys of {len(matches)} studies",
+                cure=f"write more digits; the studies are {', '.join(matches)}",
                 key="selection.scope.studies",
-            )
+            ) from error
 
 
 def legacy_experiments(
@@ -64,10 +70,4 @@ def _in_studies(run: RunView, scope: ScopeConfig) -> bool:
 
 
 def _names(study: str, key: str | None) -> bool:
-    if key is None:
-        return False
-    if key == study:
-        return True
-    kind, _, digits = study.rpartition(":")
-    key_kind, _, key_digits = key.rpartition(":")
-    return kind in ("", key_kind) and bool(_PREFIX.fullmatch(digits)) and key_digits.startswith(digits)
+    return key == study or (not study.startswith(_NATIVE) and KeyReference.parse(study, StudyKey).names(key))

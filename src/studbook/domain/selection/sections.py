@@ -7,6 +7,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from ..errors import NameInvalid
+from ..keys import StudyKey
+from ..naming import check_experiment_name
 from ..run_view import KeySchema
 from ..study import Direction
 from ..value import Described
@@ -21,12 +24,15 @@ class RefitScope(StrEnum):
     SCOPE = "scope"
 
 
+_StudyName = Annotated[str, Field(pattern=rf"^(({StudyKey.KIND}:)?[0-9a-f]{{12,64}}|azureml:.+)$")]
+
+
 class ScopeConfig(Described):
     """Which runs may take part. Empty lists mean: those of the project."""
 
     experiments: tuple[str, ...] = ()
     """The experiments that are read; empty: the project's."""
-    studies: tuple[Annotated[str, Field(min_length=12)], ...] = ()
+    studies: tuple[_StudyName, ...] = ()
     """Study keys, in full or their first 12 digits or more; empty: all."""
     families: tuple[str, ...] = ()
     """Model families; empty: all."""
@@ -227,9 +233,10 @@ class RecordConfig(Described):
     list_screened: int = Field(100, ge=0)
     """How many screened runs are listed a reason; all are counted."""
 
-
-class PromotionConfig(Described):
-    """What a promotion demands."""
-
-    require_verified: bool = True
-    """Whether a promotion demands files that were verified."""
+    @field_validator("experiment")
+    @classmethod
+    def _portable(cls, name: str | None) -> str | None:
+        try:
+            return name if name is None else check_experiment_name(name)
+        except NameInvalid as error:
+            raise ValueError(f"{error.problem}: {error.cure}") from error

@@ -29,9 +29,8 @@ def acquire(
     """
     from rich.text import Text
 
-    from ..studbook import Studbook
 
-    with Studbook.of(cli.loaded) as book:
+    with cli.open_book() as book:
         acquired = book.acquire(ref, kind, to, name=name, replace=replace)
     receipt = acquired.receipt
     document = {"path": acquired.path, "receipt": receipt, "manifest": acquired.manifest}

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from .output import Output
 
 if TYPE_CHECKING:
     from ...config.settings import LoadedSettings
-
-
-class BookArguments(TypedDict):
-    """The options before the verb, as `Studbook.open` takes them."""
-
-    tracking_uri: str | None
-    home: Path | None
-    config: Path | None
+    from ..studbook import Studbook
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +31,20 @@ class CommandLine:
     options: GlobalOptions
     output: Output
 
-    @property
-    def book_arguments(self) -> BookArguments:
-        """For a verb that opens a book: `Studbook.open(**cli.book_arguments)`."""
-        return BookArguments(
-            tracking_uri=self.options.tracking_uri, home=self.options.home, config=self.options.config
-        )
+    def open_book(self, *, long: bool = False) -> Studbook:
+        """The book of this call. A short verb delivers in this process, which reads the store anyway, instead of
+        starting a relay process; a `long` one as the settings say, so that its runs are seen while it works.
+        """
+        from dataclasses import replace
+
+        from ..studbook import Studbook
+
+        settings = self.loaded.settings
+        if long or settings.delivery.mode != "sidecar":
+            return Studbook.of(self.loaded)
+        inline = settings.delivery.model_copy(update={"mode": "inline"})
+        here = settings.model_copy(update={"delivery": inline})
+        return Studbook.of(replace(self.loaded, settings=here))
 
 
 def prepare(options: GlobalOptions) -> CommandLine:

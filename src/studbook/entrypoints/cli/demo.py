@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ from .output import table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.padding import Padding
+    from rich.text import Text
 
     from ..demo.story import Demo
     from ..studbook import Studbook
@@ -33,10 +36,9 @@ def demo(
     files are handed over, and it is trained for use. A second run recognises what exists.
     """
     from ..demo.story import run_demo
-    from ..studbook import Studbook
     from .progress import ProgressView
 
-    with Studbook.of(cli.loaded) as book:
+    with cli.open_book(long=True) as book:
         with ProgressView(book):
             done = run_demo(book, to, trials=trials, seed=seed)
         document = _document(book, done)
@@ -103,53 +105,63 @@ def _page(done: Demo, document: dict[str, object]) -> RenderableType:
     from ...domain.selection.explain import explain_winner
 
     result = done.decision.result
+    measured = {life.family: life.benchmark.metrics for life in done.families}
     rows = [
         [
             contender.rank,
             contender.family,
             f"{contender.values['objective']:.4f}",
             f"{contender.values['latency']:.3f}",
+            f"{measured[contender.family]['latency_batch_1_p95_ms']:.3f}",
             "-" if contender.score is None else f"{contender.score:.4f}",
         ]
         for contender in result.ranking
     ]
-    counts = [
-        [
-            life.family,
-            *life.sweep.result.counts().values(),
-            f"{life.benchmark.metrics['latency_batch_1_p95_ms']:.3f}",
-        ]
-        for life in done.families
-    ]
+    counts = [[life.family, *life.sweep.result.counts().values()] for life in done.families]
     return Group(
-        Text("Sweeps", style="bold"),
-        table(["family", "trials", "complete", "pruned", "failed", "duplicate", "p95 ms"], counts),
-        Text("Candidates", style="bold"),
-        table(["rank", "family", "macro-F1 (3 folds)", "latency ms", "score"], rows),
-        Text("Why", style="bold"),
-        *(Text(f"  {line}") for line in explain_winner(result)),
-        Text(""),
-        Text(
-            f"Checkpoint  {done.acquired.path}  ({done.acquired.receipt.trust}, from {done.acquired.receipt.source})"
+        _heading("Sweeps: 3 folds a trial"),
+        table(["family", "trials", "complete", "pruned", "failed", "duplicate"], counts),
+        _heading("Candidates: the best trial of each family, refitted; one image at a time"),
+        table(["rank", "family", "macro-F1", "latency (ms)", "p95 (ms)", "score"], rows),
+        _heading("Why"),
+        *(_indented(line) for line in explain_winner(result)),
+        _heading("Files"),
+        _indented(
+            f"{done.acquired.path}: {done.acquired.receipt.trust}, from {done.acquired.receipt.source}"
         ),
-        Text(f"Held-out test macro-F1  {done.test_macro_f1:.4f}"),
-        Text(""),
-        Text("Lineage", style="bold"),
-        *(Text(f"  {line}") for line in render(done.lineage)),
-        Text(""),
-        Text(f"Next, in {Path.cwd()}", style="bold"),
-        *(Text(f"  {line}") for line in _next_commands(done, document)),
-        Text(f"\n{done.seconds:.1f} s", style="dim"),
+        _indented(f"macro-F1 on the held-out test images: {done.test_macro_f1:.4f}"),
+        _heading("Lineage"),
+        *(_indented(line) for line in render(done.lineage)),
+        _heading("Next"),
+        *(_indented(line) for line in _next_commands(done, document)),
+        Text(f"\nThis took {done.seconds:.1f} s.", style="dim"),
     )
+
+
+def _heading(text: str) -> Text:
+    from rich.text import Text
+
+    return Text(f"\n{text}", style="bold")
+
+
+def _indented(line: str) -> Padding:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    return Padding(Text(line), (0, 0, 0, 2), expand=False)
 
 
 def _next_commands(done: Demo, document: dict[str, object]) -> list[str]:
     studbook, mlflow = _program("studbook"), _program("mlflow")
     uri = str(document["tracking_uri"])
+    here = Path.cwd()
+    if uri.startswith(f"sqlite:///{here}/"):
+        uri = uri.replace(f"{here}/", "", 1)
     if uri.startswith("memory:"):
         return [f"{studbook} demo          # the same, kept in ./mlflow.db"]
     final = done.final.ref[:16]
     return [
+        f"cd {shlex.quote(str(here))}",
         f"{studbook} runs --stage hpo_trial --status FAILED",
         f"{studbook} select --policy best_metric",
         f"{studbook} lineage {final}",

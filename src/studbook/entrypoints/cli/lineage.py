@@ -21,9 +21,8 @@ def lineage(
     from rich.text import Text
 
     from ...domain.lineage import render
-    from ..studbook import Studbook
 
-    with Studbook.of(cli.loaded) as book:
+    with cli.open_book() as book:
         tree = book.lineage(book.find(ref))
     cli.output.show(_document(tree), lambda: Text("\n".join(render(tree))))
 

@@ -4,7 +4,7 @@ A verb is a function in a module of its own in this package, and a line in `verb
 
     def runs(cli: CommandLine, stage: Annotated[str | None, typer.Option(help="…")] = None) -> None:
         \"\"\"List runs.\"\"\"
-        with Studbook.open(**cli.book_arguments) as book:
+        with cli.open_book() as book:
             found = ...
         cli.output.show(document, lambda: table(["run", "stage"], rows))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -35,6 +35,14 @@ class Output:
         terminal = sys.stdout.isatty()
         Console(width=None if terminal else _UNBOUNDED, highlight=False).print(people())
 
+    def line(self, document: object, text: str) -> None:
+        """One line of an answer that has no end: a document of its own, else the text. Written at once."""
+        from pydantic_core import to_json
+
+        line = to_json(document, inf_nan_mode="strings", fallback=str).decode() if self.as_json else text
+        typer.echo(line)
+        sys.stdout.flush()
+
     def note(self, text: str) -> None:
         """One line beside the answer."""
         typer.echo(text, err=True)
@@ -54,18 +62,36 @@ _UNBOUNDED = 10_000
 """Columns when nobody looks: a table in a file is never cut."""
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """A plain table; None is shown as a dash, and text is never read as markup."""
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, whole: Collection[str] = ()) -> Table:
+    """A plain table; None is shown as a dash, and text is never read as markup.
+
+    Columns of numbers are aligned to the right; those in `whole` are never folded.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    built = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        built.add_column(Text(column), overflow="fold")
-    for row in rows:
-        built.add_row(*(Text("-" if cell is None else str(cell)) for cell in row))
+    lines = [["-" if cell is None else str(cell) for cell in row] for row in rows]
+    built = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for index, column in enumerate(columns):
+        numbers = bool(lines) and all(_is_number(line[index]) for line in lines)
+        built.add_column(
+            Text(column),
+            overflow="fold",
+            justify="right" if numbers else "left",
+            no_wrap=column in whole,
+        )
+    for line in lines:
+        built.add_row(*(Text(cell) for cell in line))
     return built
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return cell == "-"
+    return True
 
 
 def write_document(document: object) -> None:

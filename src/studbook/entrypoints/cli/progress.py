@@ -62,20 +62,21 @@ class ProgressView:
     def _sweep(self, progress: SweepProgress) -> None:
         if self._bars is None:
             if progress.trials_total is not None and progress.trials_done >= progress.trials_total:
-                sys.stderr.write(f"  {progress.trials_done} trials, {_note(progress)}\n")
+                sys.stderr.write(f"  {progress.trials_done} trials, {progress_note(progress)}\n")
             return
         task = self._tasks.get(progress.study_name)
         if task is None:
             task = self._bars.add_task(progress.study_name, total=progress.trials_total, note="")
             self._tasks[progress.study_name] = task
-        self._bars.update(task, completed=progress.trials_done, note=_note(progress))
+        self._bars.update(task, completed=progress.trials_done, note=progress_note(progress))
 
 
-def _note(progress: SweepProgress) -> str:
-    states = ", ".join(
-        f"{number} {state.lower()}"
-        for state, number in progress.states.items()
-        if number and state in ("PRUNED", "FAILED")
+def progress_note(progress: SweepProgress) -> str:
+    """Failed trials are said apart: they do not count as done, another one is tried in their place."""
+    pruned, failed = progress.states.get("PRUNED", 0), progress.states.get("FAILED", 0)
+    parts = (
+        "" if progress.best is None else f"best {progress.best:.4f}",
+        f"{pruned} of them pruned" if pruned else "",
+        f"and {failed} failed" if failed else "",
     )
-    best = "" if progress.best is None else f"best {progress.best:.4f}"
-    return ", ".join(part for part in (best, states) if part)
+    return ", ".join(part for part in parts if part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,8 @@ from .command_line import CommandLine
 from .output import table
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from ...domain.run_view import RunView
 
 
@@ -27,46 +30,73 @@ def runs(
     from ...domain.run import RunStatus
     from ...domain.stage import Stage
     from ...ports.run_query import ANY_STATUS
-    from ..studbook import Studbook
     from .choices import each_of
 
     stages = each_of(Stage, stage, "--stage") or tuple(Stage)
     statuses = frozenset(each_of(RunStatus, status, "--status")) or ANY_STATUS
-    with Studbook.of(cli.loaded) as book:
+    with cli.open_book() as book:
         found = [
             run
             for run in book.container.catalog().find(stages, statuses=statuses)
-            if (family is None or run.family == family) and (study is None or _is_study(run, study))
+            if family is None or run.family == family
         ]
+    if study is not None:
+        found = _of_study(found, study)
     shown = found[-limit:] if limit else found
-    cli.output.show([_document(run) for run in shown], lambda: table(_COLUMNS, [_row(run) for run in shown]))
+    cli.output.show([_document(run) for run in shown], lambda: _page(shown))
     if not shown:
+        where = f"of project {cli.loaded.settings.project} in {cli.loaded.target.display}"
+        cli.output.note(f"no run {where} matches")
         raise typer.Exit(3)
 
 
-_COLUMNS = ["run key", "stage", "name", "status", "reason", "started", "metrics"]
+_COLUMNS = ["run key", "stage", "status", "started", "name", "metrics", "reason"]
+_CELL_WIDTH = 100
+"""Characters."""
 
 
-def _is_study(run: RunView, study: str) -> bool:
-    key = run.study_key or ""
-    return key == study or key.partition(":")[2].startswith(study.partition(":")[2] or study)
+def _page(shown: Sequence[RunView]) -> RenderableType:
+    """A table without the columns that would be empty; no line at all when there is no run."""
+    rows = [_row(run) for run in shown]
+    filled = [index for index in range(len(_COLUMNS)) if any(row[index] for row in rows)]
+    if not filled:
+        return ""
+    return table(
+        [_COLUMNS[index] for index in filled],
+        [[row[index] for index in filled] for row in rows],
+        whole=_COLUMNS[:4],
+    )
+
+
+def _of_study(runs: list[RunView], study: str) -> list[RunView]:
+    from ...domain.key_reference import KeyReference
+    from ...domain.keys import StudyKey
+
+    key = KeyReference.parse(study, StudyKey).only(run.study_key for run in runs)
+    return [run for run in runs if key is not None and run.study_key == key]
 
 
 def _row(run: RunView) -> list[object]:
     started = datetime.fromtimestamp(run.started_at / 1000, UTC)
     names = [name for name, _ in run.objectives] or sorted(run.metrics)
-    metrics = ", ".join(f"{name}={run.metrics[name]:.4g}" for name in names if name in run.metrics)
-    reason = run.end_reason or ""
-    error = run.error or ""
     return [
         run.ref[:16] if run.ref.startswith("rk3:") else run.ref,
-        run.stage,
-        run.name,
+        run.stage or "",
         run.status,
-        f"{reason}: {error}" if error else reason,
-        started.strftime("%Y-%m-%d %H:%M:%S"),
-        metrics[:80],
+        started.strftime("%Y-%m-%d %H:%M"),
+        run.name,
+        shortened([f"{name}={run.metrics[name]:.4g}" for name in names if name in run.metrics], ", "),
+        shortened(run.error.split(" "), " ") if run.error else run.end_reason or "",
     ]
+
+
+def shortened(parts: Sequence[str], between: str) -> str:
+    """As many parts as fit, each of them whole; the documents have all."""
+    shown = between.join(parts)
+    while len(shown) > _CELL_WIDTH and len(parts) > 1:
+        parts = parts[:-1]
+        shown = f"{between.join(parts)}{between}…"
+    return shown
 
 
 def _document(run: RunView) -> dict[str, object]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from ...application.select import Decision
+    from ...domain.selection.result import SelectionResult
 
 
 def select(
@@ -30,7 +31,6 @@ def select(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide, and store nothing.")] = False,
 ) -> None:
     """Choose the best model, and record why. Exit code 3 when there is no candidate."""
-    from ..studbook import Studbook
 
     changes: dict[str, Any] = {}
     if metric is not None:
@@ -38,7 +38,7 @@ def select(
     scope = {"families": family, "studies": study}
     if any(scope.values()):
         changes["scope"] = {key: value for key, value in scope.items() if value}
-    with Studbook.of(cli.loaded) as book:
+    with cli.open_book() as book:
         decision = book.select(policy, dry_run=dry_run, **changes)
     document = {"ref": decision.ref or None, "reused": decision.reused, **decision.result.document()}
     cli.output.show(document, lambda: _page(decision))
@@ -64,10 +64,20 @@ def _page(decision: Decision) -> RenderableType:
     ]
     recorded = f"recorded as {decision.ref[:16]}" if decision.ref else "dry run: nothing stored"
     return Group(
-        table(["rank", "family", "trial", *aliases, "score"], rows),
+        table(["rank", "family", "trial", *(_title(result, alias) for alias in aliases), "score"], rows),
+        Text(""),
         *(Text(line) for line in explain_winner(result)),
         Text(f"{recorded}{' (decided before)' if decision.reused else ''}", style="dim"),
     )
+
+
+def _title(result: SelectionResult, alias: str) -> str:
+    """An alias with the metric that it stands for; its name tells the unit."""
+    from ...domain.selection.metric import OBJECTIVE
+
+    plan = result.inputs.plan.policy
+    name = plan.objective.metric if alias == OBJECTIVE else dict(plan.metrics)[alias].name
+    return alias if name in (alias, None) else f"{alias} ({name})"
 
 
 def _number(value: float | None) -> str | None:

@@ -26,14 +26,13 @@ def sweep(
 ) -> None:
     """Search a study until it has its trials; go on where it stopped."""
     from ...domain.study import Objective, Pruning, Sampling
-    from ..studbook import Studbook
     from ..study_file import load_study_file, training_function
     from .progress import ProgressView
 
     study = load_study_file(file)
     train = training_function(study, file.absolute().parent)
     objectives = study.objective if isinstance(study.objective, tuple) else (study.objective,)
-    with Studbook.of(cli.loaded) as book, ProgressView(book):
+    with cli.open_book(long=True) as book, ProgressView(book):
         done = book.sweep(
             study.name,
             train,
@@ -78,4 +77,4 @@ def _page(done: Sweep) -> RenderableType:
         for trial in done.trials
     ]
     counts = ", ".join(f"{number} {what}" for what, number in done.result.counts().items())
-    return Group(table(["trial", "state", "params", "values", "error"], rows), Text(counts))
+    return Group(table(["trial", "state", "params", "values", "error"], rows), Text(f"\n{counts}"))

@@ -35,6 +35,10 @@ VERBS: dict[str, Verb] = {
     "select": Verb("select", "select", "Choose the best model, and record why."),
     "acquire": Verb("acquire", "acquire", "A run's files, verified."),
     "lineage": Verb("lineage", "lineage", "Where a model came from."),
+    "sync": Verb("sync", "sync", "Deliver what waits in the home."),
+    "status": Verb("status", "status", "How deliveries, writers and the journal are doing."),
+    "reap": Verb("reap", "reap", "End the open runs of programs that died."),
+    "events": Verb("events", "events", "What the journal holds."),
     "config show": Verb("config_show", "show", "Every setting that is in force."),
     "config schema": Verb("config_schema", "schema", "What may stand in a settings file, for editors."),
 }

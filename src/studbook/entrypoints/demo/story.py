@@ -61,6 +61,8 @@ def run_demo(book: Studbook, folder: Path, *, trials: int, seed: int) -> Demo:
     champions = book.champions(scope=scope)
     _tell(book, "selection", "composite of macro-F1 and latency")
     decision = book.select("accuracy_latency", scope=scope)
+    if decision.reused:
+        _tell(book, "  recognised", "decided before, from the same runs")
     _tell(book, "acquisition", "the chosen checkpoint, verified")
     acquired = book.acquire(decision, "checkpoint", folder, replace=False)
     _tell(book, "evaluation", "on the held-out test split")
@@ -97,6 +99,8 @@ def _live(book: Studbook, family: Family, digits: Digits, *, trials: int, seed: 
         pruner=_PRUNER,
         seed=seed,
     )
+    if sweep.result.outcome is None:
+        _tell(book, "  recognised", f"{len(sweep.trials)} trials, nothing left to train")
     refit = sweep.refit()
     rows = {1: digits.train_images[:1], 32: digits.train_images[:32]}
     return FamilyLife(family.name, sweep, refit, _measured(book, refit, rows))

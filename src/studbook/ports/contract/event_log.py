@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ...domain.errors import JournalError
+from ...domain.errors import EventRefused
 from ...domain.events import Envelope, Event
 from ...domain.keys import RunKey
 from ...domain.run_events import MetricsLogged, ParamsLogged, RunHeartbeat, TagsSet
@@ -150,8 +150,10 @@ class EventLogContract:
         log.close()
         log.close()
         log.sync()
-        with pytest.raises(JournalError):
+        with pytest.raises(EventRefused):
             log.append(metric(1))
+        with pytest.raises(EventRefused):
+            log.append_metrics(RUN, {"loss": 1.0}, 1, 1)
         assert len(list(open_log().read())) == 1
 
     def test_an_append_is_all_or_none(self, open_log: Callable[[], EventLog]) -> None:
@@ -162,7 +164,7 @@ class EventLogContract:
             ParamsLogged(params={"\udfff": 1}),
             ParamsLogged(params={"deep": {"\ud900": [1]}}),
         ):
-            with pytest.raises(JournalError):
+            with pytest.raises(EventRefused):
                 log.append(metric(1), happening(bad), metric(2))
         log.append(metric(3))
         read = list(log.read())
@@ -255,6 +257,74 @@ class EventLogContract:
             assert [Happening(e.event, e.run_key, e.occurred_at_ns) for e in returned] == some
 
         comes_back()
+
+    def test_metrics_come_back_as_those_of_an_event(self, open_log: Callable[[], EventLog]) -> None:
+        log = open_log()
+        count = 0
+
+        @given(
+            st.dictionaries(st.text(max_size=12), st.floats(), max_size=3),
+            st.integers(-(2**70), 2**70),
+            st.integers(0, 2**62),
+        )
+        @example({"nan": math.nan, "up": math.inf, "down": -math.inf, "zero": -0.0, "tiny": 5e-324}, 2**64, 0)
+        @example({"null": 1e308, "é\u2028\x00": 0.1, "": 1.0}, -(2**63), 1)
+        @example({}, 0, 2)
+        def comes_back(metrics: dict[str, float], step: int, at: int) -> None:
+            nonlocal count
+            log.append_metrics(RUN, metrics, step, at)
+            log.append(Happening(MetricsLogged(metrics=metrics, step=step), RUN, at))
+            read, other = log.read({log.writer: count})
+            count += 2
+            assert repr(read) == repr(other.model_copy(update={"sequence": read.sequence}))
+
+        comes_back()
+
+    def test_metrics_without_a_text_are_refused_and_leave_nothing(
+        self, open_log: Callable[[], EventLog]
+    ) -> None:
+        log = open_log()
+        with pytest.raises(EventRefused):
+            log.append_metrics(RUN, {"good": 1.0, "\ud800": 1.0}, 0, 1)
+        log.append_metrics(RUN, {"good": 1.0}, 0, 1)
+        assert [envelope.sequence for envelope in log.read()] == [1]
+
+    def test_metrics_that_are_altered_later_stay_what_they_were(
+        self, open_log: Callable[[], EventLog]
+    ) -> None:
+        log = open_log()
+        for value in (1.0, math.nan):
+            metrics = {"loss": value}
+            log.append_metrics(RUN, metrics, 0, 1)
+            metrics["loss"] = 2.0
+        assert [str(e.event.metrics["loss"]) for e in log.read() if isinstance(e.event, MetricsLogged)] == [
+            "1.0",
+            "nan",
+        ]
+
+    def test_threads_append_metrics_between_groups_without_gaps(
+        self, open_log: Callable[[], EventLog]
+    ) -> None:
+        log = open_log()
+        workers, rounds = 6, 40
+        together = threading.Barrier(workers)
+
+        def work(worker: int) -> None:
+            together.wait(30)
+            for n in range(rounds):
+                if worker % 2:
+                    log.append(*(metric(1000 * worker + n) for _ in range(2)))
+                else:
+                    log.append_metrics(RUN, {"loss": 1.0}, 1000 * worker + n, 1)
+
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(work, range(workers)))
+        read = list(log.read())
+        assert [envelope.sequence for envelope in read] == list(range(1, 3 * rounds * workers // 2 + 1))
+        steps = [step_of(envelope) for envelope in read]
+        for worker in range(workers):
+            mine = [step % 1000 for step in steps if step // 1000 == worker]
+            assert mine == [n for n in range(rounds) for _ in range(1 + worker % 2)]
 
     def test_values_at_the_edge_come_back_as_they_were(self, open_log: Callable[[], EventLog]) -> None:
         log = open_log()
