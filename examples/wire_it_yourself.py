@@ -89,7 +89,8 @@ def main(tracking_uri: str = "memory://") -> None:
     decision = container.select()({"policy": "accuracy_latency"})
     print(decision)
 
-    container.relay().drain()
+    container.delivery().leave(10.0)
+    container.keepalive().close()
     container.bus().close()
     container.event_log().close()
     container.tracking_store().close()

@@ -13,7 +13,8 @@ from pydantic import JsonValue
 from studbook.domain.errors import ConfigError, MalformedRun, TagInvalid, UndeclaredTag
 from studbook.domain.run import EndReason
 from studbook.domain.stage import Stage
-from studbook.domain.tag_table import TAGS, Tag
+from studbook.domain.tag import Tag
+from studbook.domain.tag_table import TAGS
 from studbook.domain.vocabulary import DEFAULT_VOCABULARY, MOST_TAGS
 
 HEX = "0123456789abcdef" * 4

@@ -19,6 +19,7 @@ _STEPS = {
     "event_log": ("append",),
     "pins": ("release",),
 }
+_ALL_STEPS = tuple(step for steps in _STEPS.values() for step in steps)
 
 
 class Death(NamedTuple):
@@ -26,7 +27,7 @@ class Death(NamedTuple):
 
     at: int
     after: bool
-    steps: tuple[str, ...] = tuple(name for names in _STEPS.values() for name in names)
+    steps: tuple[str, ...] = _ALL_STEPS
 
 
 class _Mortal:
@@ -60,8 +61,8 @@ def serve(folder: Path, death: Death | None) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
-    for name in _STEPS:
+    for name, steps in _STEPS.items():
         provider = getattr(container, name)
-        names = _STEPS[name] if death is None else set(_STEPS[name]) & set(death.steps)
+        names = steps if death is None else set(steps) & set(death.steps)
         provider.override(providers.Object(_Mortal(provider(), count, names)))
     container.relay_service().run()

@@ -57,9 +57,7 @@ def run_script(home: FaultHome, body: str, delivery: str = "manual") -> Ended:
 
 
 @contextmanager
-def ready_script(
-    home: FaultHome, body: str, delivery: str = "manual"
-) -> Iterator[subprocess.Popen[str]]:
+def ready_script(home: FaultHome, body: str, delivery: str = "manual") -> Iterator[subprocess.Popen[str]]:
     """A script that waits where it calls `ready()`."""
     with subprocess.Popen(
         command(home, body, delivery),

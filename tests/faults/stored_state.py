@@ -69,7 +69,5 @@ def _state(run: StoredRun, keys: dict[str, str], store: TrackingStore, artifacts
             ]
             for name in run.metrics
         },
-        files={
-            file.path: artifacts.read(run.run_id, file.path) for file in artifacts.list_files(run.run_id)
-        },
+        files={file.path: artifacts.read(run.run_id, file.path) for file in artifacts.list_files(run.run_id)},
     )

@@ -136,5 +136,7 @@ def kill_sidecar_in_the_middle(home: FaultHome, draw: random.Random) -> None:
     """Once it has got to where the draw says: to its start, its first run, or so many events."""
     started = home.delivered()
     events = draw.choice((0, 0, 1, draw.randrange(1, 100)))
-    wait_for("its deliveries", lambda: not events or home.delivered() >= started + events or not home.pending())
+    wait_for(
+        "its deliveries", lambda: not events or home.delivered() >= started + events or not home.pending()
+    )
     home.kill_sidecars()

@@ -73,4 +73,3 @@ def test_a_sweep_that_is_killed_in_a_fold_ends_innermost_first(
     others = [run for key, run in state.items() if key not in journaled]
     assert {run.status for run in others} <= {RunStatus.FINISHED}
     assert len(others) == 4 * last.number + last.fold
-

@@ -67,7 +67,12 @@ main()
         (_WITHOUT, _RAISE, 1, _BAD),
         (_WITHOUT, "sys.exit(0)", 0, _ABANDONED),
         (_WITHOUT, "sys.exit(3)", 3, _ABANDONED),
-        (_WITHOUT, "raise KeyboardInterrupt", -signal.SIGINT, Ending("KILLED", _INTERRUPTED, "KeyboardInterrupt")),
+        (
+            _WITHOUT,
+            "raise KeyboardInterrupt",
+            -signal.SIGINT,
+            Ending("KILLED", _INTERRUPTED, "KeyboardInterrupt"),
+        ),
         (_IN_A_BOOK, "pass", 0, _ABANDONED),
         (_IN_A_BOOK, _RAISE, 1, _BAD),
         (_IN_A_BOOK, "sys.exit(3)", 3, Ending("KILLED", _INTERRUPTED, "SystemExit: 3")),

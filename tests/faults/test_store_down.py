@@ -65,7 +65,9 @@ def test_leaving_waits_as_long_as_allowed_and_says_what_is_pending(
 
 def test_a_sidecar_survives_its_parent_delivers_and_leaves(home: FaultHome) -> None:
     with locked(home.database):
-        with ready_script(home, _TRAIN.format(exit_timeout=0, leave=_CLOSE + "; ready()"), "sidecar") as parent:
+        with ready_script(
+            home, _TRAIN.format(exit_timeout=0, leave=_CLOSE + "; ready()"), "sidecar"
+        ) as parent:
             (sidecar,) = wait_for("a relay process", home.sidecars)
             assert os.getsid(sidecar) == sidecar != os.getsid(parent.pid)
             assert os.getpgid(sidecar) != os.getpgid(parent.pid)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from .keys import (
     BenchmarkConfigKey,
     BenchmarkKey,
@@ -23,6 +21,7 @@ from .keys import (
 from .manifest import ArtifactKind
 from .run import EndReason
 from .stage import Stage
+from .tag import Tag
 from .tag_types import BOOL, DIGEST, INT, JSON, STR, TIME, TagType, enum_of, key_of, one_of
 
 SCHEMA = 3
@@ -39,23 +38,6 @@ _LETTERS = {
     "C": Stage.CONVERSION,
 }
 _ALL = "STFRBLMC"
-
-
-@dataclass(frozen=True, slots=True)
-class Tag:
-    """One declared tag: `name` in code, default `key` in a store.
-
-    `required` are the stages whose runs carry it from their start event on; `stages` are those that may carry
-    it. `aliases` are keys of legacy runs, read only.
-    """
-
-    name: str
-    key: str
-    type: TagType
-    meaning: str
-    stages: frozenset[Stage]
-    required: frozenset[Stage]
-    aliases: tuple[str, ...] = ()
 
 
 def _tag(

@@ -9,7 +9,8 @@ from difflib import get_close_matches
 
 from .errors import ConfigError, MalformedRun, TagInvalid, UndeclaredTag
 from .stage import Stage
-from .tag_table import TAGS, Tag
+from .tag import Tag
+from .tag_table import TAGS
 
 RESERVED_PREFIXES = ("studbook.", "mlflow.", "azureml.", "code.")
 

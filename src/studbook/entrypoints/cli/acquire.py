@@ -29,7 +29,6 @@ def acquire(
     """
     from rich.text import Text
 
-
     with cli.open_book() as book:
         acquired = book.acquire(ref, kind, to, name=name, replace=replace)
     receipt = acquired.receipt

@@ -1,0 +1,127 @@
+"""The relay at work: it stays while somebody lives or something waits, and misses nobody when it leaves."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from studbook.adapters.memory.clock import ManualClock
+from studbook.adapters.memory.delivery_ledger import MemoryDeliveryLedger
+from studbook.adapters.memory.leases import MemoryLeaseFolder, MemoryLeases, MemoryProcesses
+from studbook.application.reap import ReapDead
+from studbook.application.relay_service import RelayService
+from studbook.application.writer_watch import WriterWatch
+from studbook.domain.run import RunStatus
+
+from .relay_world import FINISHED, World, started
+
+
+class _Watched(MemoryDeliveryLedger):
+    """Calls `leaving` once, at the last moment at which the lease is held."""
+
+    leaving: Callable[[], None] | None = None
+
+    @contextlib.contextmanager
+    def lease(self, timeout_s: float) -> Iterator[bool]:
+        with super().lease(timeout_s) as held:
+            yield held
+            leaving, self.leaving = self.leaving, None
+            if leaving is not None:
+                leaving()
+
+
+class _Scripted(ManualClock):
+    """Has something happen at each sleep, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.then: list[Callable[[], object]] = []
+
+    def sleep(self, seconds: float) -> None:
+        assert self.then, "the relay waits for something that does not come"
+        self.then.pop(0)()
+        super().sleep(seconds)
+
+
+class Serving:
+    """A home with a relay service and further processes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.world = World(folder)
+        self.clock = _Scripted()
+        self.ledger = _Watched()
+        self.processes = MemoryProcesses()
+        self.folder = MemoryLeaseFolder()
+        watch = WriterWatch(MemoryLeases(self.folder, self.processes), self.clock)
+        relay_log = self.world.new_log()
+        reap = ReapDead(relay_log, self.ledger, watch, self.clock, "studbook")
+        self.service = RelayService(self.world.relay(self.ledger), self.ledger, reap, watch, self.clock)
+
+    def comes(self) -> None:
+        """The home's writer holds its lease, and finds a relay at work."""
+        MemoryLeases(self.folder, self.processes, pid=2).hold(self.world.log.writer)
+
+    def says(self) -> None:
+        """It logs a run, unfinished."""
+        self.world.say("mine", started("mine"))
+
+    def leaves(self) -> None:
+        """It ends the run, and gives up its lease."""
+        self.world.say("mine", FINISHED)
+        MemoryLeases(self.folder, self.processes, pid=2).release(self.world.log.writer)
+
+    def dies(self) -> None:
+        """It is killed."""
+        self.processes.kill(2)
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Serving:
+    return Serving(tmp_path)
+
+
+def test_it_leaves_at_once_where_nobody_is(serving: Serving) -> None:
+    serving.service.run()
+    assert serving.world.runs() == []
+
+
+def test_it_stays_until_its_writer_has_left(serving: Serving) -> None:
+    serving.comes()
+    serving.clock.then = [serving.says, serving.leaves]
+    serving.service.run()
+    assert serving.clock.then == []
+    assert serving.world.run("mine").status is RunStatus.FINISHED
+
+
+def test_who_comes_while_it_leaves_is_served(serving: Serving) -> None:
+    serving.ledger.leaving = serving.comes
+    serving.clock.then = [serving.says, serving.leaves]
+    serving.service.run()
+    assert serving.clock.then == []
+    assert serving.world.run("mine").status is RunStatus.FINISHED
+
+
+def test_it_ends_the_runs_of_who_dies(serving: Serving) -> None:
+    serving.comes()
+    serving.clock.then = [serving.says, serving.dies, lambda: None]
+    serving.service.run()
+    assert serving.world.run("mine").status is RunStatus.KILLED
+    assert serving.world.run("mine").tags["studbook.end_reason"] == "lost"
+
+
+def test_a_second_one_leaves_the_work_to_the_first(serving: Serving) -> None:
+    serving.says()
+    with serving.ledger.lease(0.0) as held:
+        assert held
+        serving.service.run()
+    assert serving.world.runs() == []
+
+
+def test_it_stops_when_it_is_told(serving: Serving) -> None:
+    serving.comes()
+    serving.clock.then = [serving.says, serving.service.stop]
+    serving.service.run(stay=True)
+    assert serving.world.run("mine").status is RunStatus.RUNNING
