@@ -135,3 +135,26 @@ def test_a_closed_book_abandons_a_run_without_a_with(open_book: Callable[..., An
     stored = store.get_run(book.container.ledger().run_id(run.key))
     assert (stored.status, stored.metrics) == (RunStatus.KILLED, {"loss": 1.0})
     assert stored.tags["studbook.end_reason"] == "abandoned"
+
+
+def test_a_book_that_an_exception_closes_ends_its_runs_as_that_exception(world: World) -> None:
+    open_run = world.open_run()
+    runs = []
+    with pytest.raises(ValueError, match="bad"):  # noqa: PT012  what happens on its way out is the point
+        try:
+            runs = [open_run("parent"), open_run("other")]
+            raise ValueError("bad")
+        finally:
+            open_run.abandon_open()
+    assert [run.ending for run in runs] == [Ending.failed(error="ValueError: bad")] * 2
+
+
+def test_a_book_that_is_closed_on_a_polite_exit_abandons_its_runs(world: World) -> None:
+    open_run = world.open_run()
+    run = open_run("mine")
+    with pytest.raises(SystemExit):
+        try:
+            raise SystemExit(0)
+        finally:
+            open_run.abandon_open()
+    assert run.ending == Ending.killed(EndReason.ABANDONED)

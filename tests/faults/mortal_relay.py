@@ -61,8 +61,8 @@ def serve(folder: Path, death: Death | None) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
-    for name, steps in _STEPS.items():
+    for name, methods in _STEPS.items():
         provider = getattr(container, name)
-        names = steps if death is None else set(steps) & set(death.steps)
+        names = methods if death is None else set(methods) & set(death.steps)
         provider.override(providers.Object(_Mortal(provider(), count, names)))
     container.relay_service().run()
