@@ -10,12 +10,21 @@ from pydantic import JsonValue
 
 from studbook.domain.canonical import canonical
 from studbook.domain.keys import StudyKey
+from studbook.domain.search_space import SearchSpace, choice, float_range, int_range
 from studbook.domain.trial import trial_key
 
 from .figure import Figure, Unit, cost
 from .measure import in_turns, timed
 
 _TRIALS = 100_000
+_SPACE = SearchSpace.parse(
+    {
+        "C": float_range(0, 1000),
+        "kernel": choice("rbf", "linear", "poly"),
+        "depth": int_range(0, _TRIALS),
+        "bagging": choice(True, False),
+    }
+)
 _BASE_ITEMS = 8  # about 1 KB
 
 
@@ -39,9 +48,14 @@ def _trial_keys() -> list[Figure]:
             payload: JsonValue = {"kind": "tk3", "payload": {"study": study, "params": params}}
             hashlib.sha256(rfc8785.dumps(payload)).hexdigest()
 
-    keys, floor = in_turns([timed(ours), timed(bare)], rounds=3)
+    def typed() -> None:
+        for params in points:
+            trial_key(study, _SPACE.typed(params))
+
+    keys, floor, whole = in_turns([timed(ours), timed(bare), timed(typed)], rounds=3)
     return [
         Figure(f"{_TRIALS:,} trial keys", Unit.SECONDS, tuple(keys)),
+        Figure(f"{_TRIALS:,} trial keys, params typed by their space first", Unit.SECONDS, tuple(whole)),
         cost("against bare rfc8785.dumps and sha256", keys, floor, named=("studbook", "bare")),
     ]
 
