@@ -152,7 +152,7 @@ def test_a_book_that_an_exception_closes_ends_its_runs_as_that_exception(world: 
 def test_a_book_that_is_closed_on_a_polite_exit_abandons_its_runs(world: World) -> None:
     open_run = world.open_run()
     run = open_run("mine")
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit):  # noqa: PT012
         try:
             raise SystemExit(0)
         finally:

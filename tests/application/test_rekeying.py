@@ -10,6 +10,7 @@ import pytest
 
 from studbook.adapters.memory.delivery_ledger import MemoryDeliveryLedger
 from studbook.adapters.memory.tracking_store import MemoryTrackingStore
+from studbook.adapters.mlflow.tracking_store import MlflowTrackingStore
 from studbook.domain.events import Event
 from studbook.domain.keys import RunKey, StudyKey, TrialKey
 from studbook.domain.run import Ending, RunStatus
@@ -97,8 +98,16 @@ def _by_key(world: World, vocabulary: Vocabulary = DEFAULT_VOCABULARY) -> dict[s
 
 
 @_vocabularies
-def test_the_second_home_takes_the_next_attempt(here: World, there: World, vocabulary: Vocabulary) -> None:
-    here.store = there.store = MemoryTrackingStore(run_key_tag=vocabulary.key("run.key"))
+@pytest.mark.parametrize("backend", ["memory", "mlflow"])
+def test_the_second_home_takes_the_next_attempt(
+    here: World, there: World, vocabulary: Vocabulary, backend: str, tmp_path: Path
+) -> None:
+    key_tag = vocabulary.key("run.key")
+    here.store = there.store = (
+        MemoryTrackingStore(run_key_tag=key_tag)
+        if backend == "memory"
+        else MlflowTrackingStore(f"sqlite:///{tmp_path / 'mlflow.db'}", run_key_tag=key_tag)
+    )
     _life(here, FIRST, 0.1)
     _life(there, FIRST, 0.2)
     here.relay(vocabulary=vocabulary).drain()
@@ -110,6 +119,7 @@ def test_the_second_home_takes_the_next_attempt(here: World, there: World, vocab
     assert vocabulary.read("run.attempt", runs[FIRST.key].tags) == 1
     assert there.ledger.run_id(FIRST.key) == runs[SECOND.key].run_id
     assert here.ledger.run_id(FIRST.key) == runs[FIRST.key].run_id
+    here.store.close()
 
 
 def test_what_became_of_it_is_in_the_journal_of_whoever_delivered(here: World, there: World) -> None:

@@ -19,7 +19,7 @@ from studbook.domain.run import Ending
 from studbook.domain.run_events import ParamsLogged, RunEnded
 from studbook.entrypoints.studbook import Studbook
 
-_DEATHS = 10
+_DEATHS = 7
 _LATEST_STEP = 60
 
 

@@ -11,6 +11,7 @@ from faults.fault_home import FaultHome
 from faults.scripts import ready_script, run_script
 from faults.stored_state import ERROR_TAG, RunState
 from faults.waiting import PATIENCE_S
+from studbook.domain.run_events import RunEnded
 
 _SECRET = "hunter2"  # noqa: S105  what must not be stored
 
@@ -132,8 +133,12 @@ def test_a_forked_child_ends_none_of_its_parents_runs(home: FaultHome) -> None:
         run.log_metrics({"loss": 0.5})
         run.end(Ending.finished())
     """
-    assert run_script(home, body).code == 0
-    home.finish()
+    ended = run_script(home, body)
+    assert ended.code == 0
+    assert "run end not recorded" not in ended.words + ended.errors
+    assert home.finish().reaped == ()
+    ends = [each.run_key for each in home.container().event_log().read() if isinstance(each.event, RunEnded)]
+    assert len(ends) == 2
     runs = {run.name: ending_of(run) for run in home.state().values()}
     assert runs == {
         "parent": Ending("FINISHED"),

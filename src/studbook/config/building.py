@@ -190,10 +190,11 @@ def optuna_in_memory() -> Sampler:
 
 
 def optuna_in_home(home: Path) -> Sampler:
+    from ..adapters.home.keyed_folder import keyed_folder
     from ..adapters.optuna.sampler import OptunaSampler
 
     def storage_url(study: StudyDefinition) -> str:
-        return f"sqlite:///{home / 'studies' / study.key.folder / 'optuna.db'}"
+        return f"sqlite:///{keyed_folder(home / 'studies', study.key) / 'optuna.db'}"
 
     return OptunaSampler(storage_url)
 
