@@ -46,6 +46,9 @@ class Recorded:
 class Fault:
     """What happens to a request. `before` answers without the server behind, `after` changes its answer."""
 
+    def __repr__(self) -> str:
+        return type(self).__name__
+
     def before(self, exchange: Exchange) -> Reply | None:
         """A reply in the server's place; None passes the request on."""
         return None
