@@ -13,6 +13,7 @@ from ..ports.event_log import Cursor, EventLog
 from ..ports.log import get_logger
 from ..ports.relay_launcher import RelayLauncher
 from .relay import Relay
+from .undelivered import undelivered
 from .writer_watch import WriterWatch
 
 _TIMEOUT_S = 60.0
@@ -131,7 +132,7 @@ class SidecarDelivery:
         relay is at work, this process delivers: it needs the store for its question anyway.
         """
         wanted = {**self._left_behind(), **self._own()}
-        if self._barrier.left(wanted):
+        if undelivered(self._ledger, wanted):
             self._barrier.hold(lambda: wanted, timeout_s, relay=self._relay)
 
     def run_id(self, run_key: RunKey) -> str | None:
@@ -178,13 +179,13 @@ class _Barrier:
         deadline = self._clock.monotonic_ns() + int((_TIMEOUT_S if timeout_s is None else timeout_s) * 1e9)
         look = _FIRST_LOOK_S
         launch_at = 0
-        while goal is None or self.left(goal) > 0:
+        while goal is None or undelivered(self._ledger, goal) > 0:
             now = self._clock.monotonic_ns()
             if relay is not None and self._drained_here(relay, (deadline - now) / 1e9):
                 return
             goal = wanted() if goal is None else goal
             if now >= deadline:
-                raise self._pending(self.left(goal))
+                raise self._pending(undelivered(self._ledger, goal))
             if launcher is not None and now >= launch_at:
                 launcher.ensure()
                 launch_at = now + int(_LAUNCH_EVERY_S * 1e9)
@@ -197,13 +198,6 @@ class _Barrier:
             if free:
                 relay().drain_held(max(0.0, left_s))
         return free
-
-    def left(self, wanted: Cursor) -> int:
-        """How many events of the cursor are not delivered."""
-        if not wanted:
-            return 0
-        cursor = self._ledger.cursor()
-        return sum(max(0, last - cursor.get(writer, 0)) for writer, last in wanted.items())
 
     def _pending(self, left: int) -> DeliveryPending:
         problem = self._ledger.problem()

@@ -104,10 +104,10 @@ class KeepAlive:
         now = self._clock.monotonic_ns()
         if now >= self._renew_at:
             self._renew_at = now + self._interval_ns
-            self._attempt("lease", lambda: self._leases.renew(writer))
+            self._guarded("lease", lambda: self._leases.renew(writer))
         if self._fsync_ns is not None and now >= self._sync_at:
             self._sync_at = now + self._fsync_ns
-            self._attempt("sync", self._log.sync)
+            self._guarded("sync", self._log.sync)
         with self._changing:
             self._heartbeats(now)
             return max(0, self._next_at() - self._clock.monotonic_ns()) / _NS
@@ -125,7 +125,7 @@ class KeepAlive:
         if thread is not None:
             thread.join(_JOIN_S)
         if writer is not None and not self._active_ns:
-            self._attempt("release", lambda: self._leases.release(writer))
+            self._guarded("release", lambda: self._leases.release(writer))
 
     def _start(self) -> None:
         with self._changing:
@@ -133,10 +133,10 @@ class KeepAlive:
                 return
             self._touched = {}
             self._writer = writer = self._log.writer
-            self._attempt("lease", lambda: self._leases.hold(writer))
+            self._guarded("lease", lambda: self._leases.hold(writer))
             now = self._clock.monotonic_ns()
             self._renew_at, self._sync_at = now + self._interval_ns, now + (self._fsync_ns or 0)
-            self._attempt("thread", self._start_thread)
+            self._guarded("thread", self._start_thread)
 
     def _start_thread(self) -> None:
         thread = threading.Thread(target=self._serve, name="studbook-keepalive", daemon=True)
@@ -161,7 +161,7 @@ class KeepAlive:
             elif now - active_ns >= self._heartbeat_ns:
                 self._active_ns[run_key] = now
                 beat = Happening(RunHeartbeat(), run_key, self._clock.now_ns())
-                self._attempt("heartbeat", functools.partial(self._log.append, beat))
+                self._guarded("heartbeat", functools.partial(self._log.append, beat))
 
     def _next_at(self) -> int:
         due = [self._renew_at]
@@ -171,7 +171,7 @@ class KeepAlive:
                 due.append(self._sync_at)
         return min(due)
 
-    def _attempt(self, what: str, action: Callable[[], object]) -> None:
+    def _guarded(self, what: str, action: Callable[[], object]) -> None:
         try:
             action()
         except Exception as error:  # noqa: BLE001  the boundary between this thread and the program

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..domain.errors import DeliveryPending, HomeUnusable, TrackingDenied
+from ..domain.errors import DeliveryPending, HomeUnusable, TrackingError
 from ..domain.liveness import Liveness
 from ..ports.clock import Clock
 from ..ports.delivery_ledger import DeliveryLedger
@@ -13,7 +13,8 @@ from .writer_watch import WriterWatch
 
 _POLL_S = 0.05
 _DRAIN_S = 30.0
-_DENIED_S = 60.0
+_TROUBLED_S = 60.0
+_NAP_S = 0.5
 _TAKE_OVER_S = 5.0
 
 _log = get_logger(__name__)
@@ -73,13 +74,19 @@ class RelayService:
         except DeliveryPending as pending:
             self._ledger.report(pending.problem)
             return False
-        except TrackingDenied as denied:
-            self._ledger.report(denied.problem)
-            _log.error("the backend refuses the credentials", problem=denied.problem, next_try_s=_DENIED_S)
-            self._clock.sleep(_DENIED_S)
+        except TrackingError as error:
+            self._ledger.report(error.problem)
+            _log.error("the backend cannot be delivered to", problem=error.problem, next_try_s=_TROUBLED_S)
+            self._rest(_TROUBLED_S)
             return False
         self._ledger.report(None)
         return True
+
+    def _rest(self, seconds: float) -> None:
+        """Wait in short naps, so that `stop` is heard."""
+        until = self._clock.monotonic_ns() + int(seconds * 1e9)
+        while not self._stopping and self._clock.monotonic_ns() < until:
+            self._clock.sleep(_NAP_S)
 
     def _reap_dead(self) -> None:
         try:

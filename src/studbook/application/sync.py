@@ -10,6 +10,7 @@ from ..ports.clock import Clock
 from ..ports.delivery_ledger import DeliveryLedger, Refusal
 from ..ports.event_log import Cursor, EventLog
 from .relay import Relay
+from .undelivered import undelivered
 
 _PATIENCE_S = 60.0
 _TAKE_OVER_S = 1.0
@@ -48,7 +49,7 @@ class SyncHome:
         TrackingDenied; nothing is lost.
         """
         wanted = {each.writer: each.sequence for each in self._log.read(self._ledger.cursor())}
-        waiting = self._left(wanted)
+        waiting = undelivered(self._ledger, wanted)
         resend = refused and bool(self._ledger.refusals())
         resent = self._until_done(wanted, timeout_s, resend=resend) if waiting or resend else 0
         return Synced(waiting, resent, 0, self._ledger.refusals())
@@ -59,28 +60,30 @@ class SyncHome:
         return Synced(0, 0, pending, self._ledger.refusals())
 
     def _until_done(self, wanted: Cursor, timeout_s: float | None, *, resend: bool) -> int:
-        left = self._left(wanted)
+        left = undelivered(self._ledger, wanted)
         deadline = self._deadline(timeout_s)
         while True:
             try:
-                done = self._attempt(wanted, (deadline - self._clock.monotonic_ns()) / 1e9, resend=resend)
+                done = self._deliver_if_free(
+                    wanted, (deadline - self._clock.monotonic_ns()) / 1e9, resend=resend
+                )
             except DeliveryPending:
-                if timeout_s is not None or self._left(wanted) >= left:
+                if timeout_s is not None or undelivered(self._ledger, wanted) >= left:
                     raise
                 done = None
             if done is not None:
                 return done
-            if timeout_s is None and self._left(wanted) < left:
-                left, deadline = self._left(wanted), self._deadline(None)
+            if timeout_s is None and undelivered(self._ledger, wanted) < left:
+                left, deadline = undelivered(self._ledger, wanted), self._deadline(None)
             elif self._clock.monotonic_ns() >= deadline:
-                raise self._at_work_elsewhere(self._left(wanted))
+                raise self._at_work_elsewhere(undelivered(self._ledger, wanted))
 
-    def _attempt(self, wanted: Cursor, left_s: float, *, resend: bool) -> int | None:
+    def _deliver_if_free(self, wanted: Cursor, left_s: float, *, resend: bool) -> int | None:
         """The number of resent events when all is done; None when another relay is at work and not done."""
         with self._ledger.lease(min(_TAKE_OVER_S, max(0.0, left_s))) as held:
             if held:
                 return self._deliver(left_s, resend=resend)
-        return 0 if not resend and self._left(wanted) == 0 else None
+        return 0 if not resend and undelivered(self._ledger, wanted) == 0 else None
 
     def _deliver(self, left_s: float, *, resend: bool) -> int:
         began = self._clock.monotonic_ns()
@@ -94,10 +97,6 @@ class SyncHome:
             raise
         self._ledger.report(None)
         return resent
-
-    def _left(self, wanted: Cursor) -> int:
-        cursor = self._ledger.cursor()
-        return sum(max(0, last - cursor.get(writer, 0)) for writer, last in wanted.items())
 
     def _deadline(self, timeout_s: float | None) -> int:
         return self._clock.monotonic_ns() + int((_PATIENCE_S if timeout_s is None else timeout_s) * 1e9)

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from ...domain.errors import HomeUnusable, JournalError
 from ...ports.delivery_ledger import DeliveryLedger
 from ...ports.log import get_logger
 
@@ -41,8 +42,8 @@ class ProcessRelayLauncher:
                         return
                 self._process = self._start()
                 self._owner = os.getpid()
-            except OSError as error:
-                _log.warning("no relay process could be started", reason=error.strerror or str(error))
+            except (OSError, HomeUnusable, JournalError) as error:
+                _log.warning("no relay process could be started", reason=str(error))
 
     def _start(self) -> subprocess.Popen[bytes]:
         logs = self._home / "logs"
