@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing
 
 from hypothesis import strategies as st
-from pydantic import JsonValue
+from pydantic import ConfigDict, JsonValue, TypeAdapter
 from pydantic.fields import FieldInfo
 
 from studbook.domain.events import Envelope, Event
@@ -30,6 +30,8 @@ from studbook.domain.store_writes import (
 from studbook.domain.value import Value
 from studbook.domain.vocabulary import DEFAULT_VOCABULARY
 
+ENVELOPE: TypeAdapter[Envelope] = TypeAdapter(Envelope, config=ConfigDict(ser_json_inf_nan="strings"))
+EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 KINDS: tuple[type[Value], ...] = typing.get_args(typing.get_args(Event)[0])
 NAMES = {tag.key: tag.name for tag in DEFAULT_VOCABULARY.tags}
 
@@ -148,8 +150,8 @@ def instances(kind: type[Value]) -> st.SearchStrategy[Value]:
 
 
 def envelope(event: Value, at_ns: int = MS * 1_000_000, run: RunKey | None = RUN) -> Envelope:
-    return Envelope.model_validate(
-        {"writer": "w1", "sequence": 7, "occurred_at_ns": at_ns, "run_key": run, "event": event}
+    return Envelope(
+        writer="w1", sequence=7, occurred_at_ns=at_ns, run_key=run, event=EVENT.validate_python(event)
     )
 
 

@@ -24,7 +24,7 @@ from ..ports.log import get_logger
 from .open_runs import run_changes
 from .store_writer import RunUnknown, StoreWriter
 
-_CHUNK = 2000
+_CHUNK = 5000
 _FOR_GOOD = (TrackingRefused, RunNotFound, ArtifactError, RunEnded)
 
 _log = get_logger(__name__)
@@ -222,7 +222,7 @@ class DeliveryPass:
         for refusal, refused in self._refused_of(envelope.run_key):
             if isinstance(refused, ArtifactLogged) and refused.required:
                 ending = Ending.failed(EndReason.ARTIFACT_REFUSED, refusal.reason)
-                return envelope.model_copy(update={"event": RunEndedEvent(ending=ending)})
+                return envelope._replace(event=RunEndedEvent(ending=ending))
         return envelope
 
     def _never_began(self, run_key: RunKey) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
@@ -42,7 +42,6 @@ from .search_events import (
     TrialPruned,
     TrialStarted,
 )
-from .value import Value
 
 SCHEMA_VERSION = 1
 
@@ -80,15 +79,16 @@ Event = Annotated[
 ]
 
 
-class Envelope(Value):
+class Envelope(NamedTuple):
     """An event with who wrote it, where in that writer's order, when it happened, and which run it is of.
 
-    `writer` and `sequence` together are the event's id. `occurred_at_ns` is UTC, taken when it happened.
+    `writer` and `sequence`, from 1, together are the event's id. `occurred_at_ns` is UTC, taken when it happened.
+    A bare tuple, because one is made for every event that is delivered; what it holds was checked.
     """
 
     writer: str
-    sequence: int = Field(ge=1)
+    sequence: int
     occurred_at_ns: int
     run_key: RunKey | None
-    schema_version: int = SCHEMA_VERSION
     event: Event
+    schema_version: int = SCHEMA_VERSION

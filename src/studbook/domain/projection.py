@@ -11,6 +11,7 @@ from . import product_projection as product
 from . import search_projection as search
 from .errors import JournalError
 from .events import Envelope
+from .keys import RunKey
 from .manifest import ArtifactKind, ArtifactManifest
 from .product_events import (
     BenchmarkMeasured,
@@ -50,7 +51,15 @@ from .search_events import (
     TrialStarted,
 )
 from .stage import Stage
-from .store_writes import CreateRun, StoreWrite, UploadArtifact, WriteRecord
+from .store_writes import (
+    CreateRun,
+    MetricPoint,
+    RecordBatch,
+    RecordRun,
+    StoreWrite,
+    UploadArtifact,
+    WriteRecord,
+)
 from .tag_table import SCHEMA
 from .value import Value
 from .vocabulary import DEFAULT_VOCABULARY, Vocabulary
@@ -73,8 +82,10 @@ def project(envelope: Envelope, vocabulary: Vocabulary = DEFAULT_VOCABULARY) -> 
             writer=envelope.writer,
             sequence=envelope.sequence,
         )
-    run = RunWrites(envelope.run_key, milliseconds(envelope.occurred_at_ns), envelope.writer, vocabulary)
-    return RULES[type(event)](event, run)
+    at_ms = milliseconds(envelope.occurred_at_ns)
+    if isinstance(event, MetricsLogged):
+        return _metrics_logged(event, envelope.run_key, at_ms)
+    return RULES[type(event)](event, RunWrites(envelope.run_key, at_ms, envelope.writer, vocabulary))
 
 
 def _run_started(event: RunStarted, run: RunWrites) -> Writes:
@@ -105,8 +116,12 @@ def _tags_set(event: TagsSet, run: RunWrites) -> Writes:
     return run.record(tags=event.tags)
 
 
-def _metrics_logged(event: MetricsLogged, run: RunWrites) -> Writes:
-    return run.record(metrics=event.metrics, step=event.step)
+def _metrics_logged(event: MetricsLogged, run_key: RunKey, at_ms: int) -> Writes:
+    """The rule of nearly every event there is: it goes without what the others need."""
+    if not event.metrics:
+        return ()
+    points = [MetricPoint(name, value, at_ms, event.step) for name, value in event.metrics.items()]
+    return (RecordRun(run_key, RecordBatch(metrics=tuple(points))),)
 
 
 def _artifact_logged(event: ArtifactLogged, run: RunWrites) -> Writes:
@@ -148,7 +163,6 @@ RULES: dict[type[Value], Callable[[Any, RunWrites], Writes]] = {
     RunStarted: _run_started,
     ParamsLogged: _params_logged,
     TagsSet: _tags_set,
-    MetricsLogged: _metrics_logged,
     ArtifactLogged: _artifact_logged,
     RecordWritten: _record_written,
     RunHeartbeat: _run_heartbeat,

@@ -62,8 +62,8 @@ class RunWrites:
         step: int = 0,
     ) -> tuple[StoreWrite, ...]:
         """One record with everything given; nothing, when nothing is."""
-        points = tuple(MetricPoint(name, value, self.at_ms, step) for name, value in (metrics or {}).items())
-        batch = RecordBatch(dict(params or {}), points, dict(tags or {}))
+        points = [MetricPoint(name, value, self.at_ms, step) for name, value in (metrics or {}).items()]
+        batch = RecordBatch(dict(params or {}), tuple(points), dict(tags or {}))
         return (RecordRun(self.run_key, batch),) if batch else ()
 
     def end(

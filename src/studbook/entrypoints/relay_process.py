@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import signal
 import sys
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from .own_process import settle_in
+
 if TYPE_CHECKING:
     from ..config.settings import LoadedSettings
 
 MODULE = "studbook.entrypoints.relay_process"
 
-_MLFLOW_IN_OUR_PROCESS = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_TRUNCATE_LONG_VALUES": "false",
-}
-
 
 def main() -> int:
     """Serve until nothing is left to do. The settings come pickled from the process that started this one."""
     loaded: LoadedSettings = pickle.load(sys.stdin.buffer)  # noqa: S301  our own parent's words
-    for name, value in _MLFLOW_IN_OUR_PROCESS.items():
-        os.environ.setdefault(name, value)
+    settle_in()
 
     from importlib.metadata import version
 

@@ -24,7 +24,7 @@ def canonical_value(value: float) -> float:
 
 
 def identity(point: MetricPoint) -> tuple[str, int, int, bool, float]:
-    """Points with the same identity are one point; NaN equals NaN."""
+    """Name, step, timestamp, whether it is NaN, and the canonical value: points alike in all are one point."""
     nan = math.isnan(point.value)
     return (point.name, point.step, point.timestamp_ms, nan, 0.0 if nan else canonical_value(point.value))
 

@@ -72,7 +72,7 @@ class _CountsAttempts(MemoryEventLog):
             raise
 
     def read(self, after: Cursor | None = None) -> Iterator[Envelope]:
-        return (e.model_copy(update={"sequence": e.sequence + self.failures}) for e in super().read(after))
+        return (e._replace(sequence=e.sequence + self.failures) for e in super().read(after))
 
 
 class _ForgetsOthers(MemoryEventLog):

@@ -181,7 +181,7 @@ class DropsNan(Healthy):
 
 class ClipsInfinity(Healthy):
     def record(self, run_id: str, batch: RecordBatch) -> None:
-        clipped = tuple(replace(point, value=max(-1e308, min(1e308, point.value))) for point in batch.metrics)
+        clipped = tuple(point._replace(value=max(-1e308, min(1e308, point.value))) for point in batch.metrics)
         super().record(run_id, replace(batch, metrics=clipped))
 
 

@@ -6,6 +6,7 @@ append from a torn one.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -28,7 +29,7 @@ _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}".encode()
 _event: TypeAdapter[Event] = TypeAdapter(Event)
 
 
-class Line(msgspec.Struct, frozen=True):
+class Line(msgspec.Struct, frozen=True, gc=False):
     """A sound line, its event not yet parsed."""
 
     seq: int
@@ -162,11 +163,17 @@ def envelope_of(line: Line, writer: str, schema: EventSchema = CURRENT_SCHEMA) -
             writer=writer,
             sequence=line.seq,
             occurred_at_ns=line.at,
-            run_key=None if line.run is None else RunKey(line.run),
+            run_key=None if line.run is None else _run_key(line.run),
             event=_event.validate_json(_upcast(line, schema)),
         )
     except (ValidationError, IdentityError, RecursionError) as error:
         raise UnknownFormat("no event that this version knows") from error
+
+
+@functools.lru_cache(maxsize=256)
+def _run_key(text: str) -> RunKey:
+    """Checked once, because a run's events stand together, thousands of them."""
+    return RunKey(text)
 
 
 def _upcast(line: Line, schema: EventSchema) -> bytes | str:

@@ -135,16 +135,16 @@ class JournalReader:
             marked = offset
             for part in scan(stream, offset, file.size):
                 match part:
-                    case Torn():
-                        self._torn[file.path] = part.start
-                    case Broken():
-                        self._pass_over(file, part, place)
                     case Group() if limit is not None and part.first >= limit:
                         return  # a failed append: the next segment gives these sequences to other events
                     case Group():
                         yield from self._of_group(file, part, place)
                         if part.end - marked > _MARK_EVERY:
                             marks[part.last] = marked = part.end
+                    case Broken():
+                        self._pass_over(file, part, place)
+                    case Torn():
+                        self._torn[file.path] = part.start
                 if place.held:
                     return
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Final, TypeGuard
+from typing import BinaryIO, Final, NamedTuple, TypeGuard
 
 from .line import Line, parse
 
 _TAIL: Final = 64 * 1024
+_ALONE: Final = (0, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """All lines of one append."""
 
     start: int
@@ -55,6 +55,11 @@ def scan(file: BinaryIO, start: int, size: int) -> Iterator[Group | Broken | Tor
         if not pending:
             group_start = offset
         line = parse(raw)
+        if line is not None and line.group == _ALONE and not pending and broken is None:
+            # Nearly every append is one line, behind a whole one.
+            offset += len(raw)
+            yield Group(group_start, offset, (line,))
+            continue
         if not _goes_on(line, pending):
             broken = group_start if broken is None else broken
             pending = []

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 
+from pydantic import ConfigDict, TypeAdapter
 from pydantic_core import PydanticSerializationError
 
 from ...domain.errors import EventRefused
@@ -15,6 +16,8 @@ from ...domain.run_events import MetricsLogged
 from ...ports.clock import Clock
 from ...ports.event_log import Cursor, Happening
 from ...ports.ids import Ids
+
+_envelope: TypeAdapter[Envelope] = TypeAdapter(Envelope, config=ConfigDict(ser_json_inf_nan="strings"))
 
 
 class MemoryJournal:
@@ -87,14 +90,14 @@ class MemoryEventLog:
 def _events(ends: list[tuple[str, list[bytes], int]], after: dict[str, int]) -> Iterator[Envelope]:
     for writer, lines, end in ends:
         for line in lines[after.get(writer, 0) : end]:
-            yield Envelope.model_validate_json(line)
+            yield _envelope.validate_json(line)
 
 
 def _text(envelope: Envelope) -> bytes:
     try:
         # Unlike pydantic's, this encoder refuses lone surrogates in the keys of mappings, too.
-        json.dumps(envelope.model_dump(), ensure_ascii=False).encode()
-        return envelope.model_dump_json().encode()
+        json.dumps(_envelope.dump_python(envelope), ensure_ascii=False).encode()
+        return _envelope.dump_json(envelope)
     except (PydanticSerializationError, UnicodeEncodeError) as error:
         raise EventRefused(
             f"{envelope.event.kind} holds a value that has no JSON text",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 
 from ...domain.store_writes import MetricPoint, RecordBatch
 from ...ports.capabilities import Capabilities
-from ...ports.metric_points import canonical_value, identity
+from ...ports.metric_points import identity
 
 # MLflow's documented limit is 1,000,000 bytes a request; a metric row is its name and four short numbers.
 _REQUEST_BYTES = 900_000
@@ -29,10 +28,11 @@ def requests(batch: RecordBatch, capabilities: Capabilities) -> Iterator[RecordB
 def _points(points: tuple[MetricPoint, ...]) -> tuple[tuple[MetricPoint, ...], tuple[MetricPoint, ...]]:
     numbers: list[MetricPoint] = []
     nans: list[MetricPoint] = []
-    for point in {identity(point): point for point in points}.values():
-        value = canonical_value(point.value)
-        kind = nans if math.isnan(value) else numbers
-        kind.append(MetricPoint(point.name, value, point.timestamp_ms, point.step))
+    for (*_, nan, value), point in {identity(point): point for point in points}.items():
+        if nan:
+            nans.append(point)
+        else:
+            numbers.append(point if point.value == value else point._replace(value=value))
     return tuple(numbers), tuple(nans)
 
 

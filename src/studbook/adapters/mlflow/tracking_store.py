@@ -174,10 +174,12 @@ class MlflowTrackingStore:
         return set()
 
     def _log_batch(self, run_id: str, request: RecordBatch) -> None:
+        # The newest points first: MLflow writes a metric's latest value anew for each point that is newer.
+        newest_first = reversed(request.metrics)
         with translated(run_id=run_id):
             self._store().log_batch(
                 run_id,
-                metric_entities(request.metrics),
+                metric_entities(newest_first),
                 param_entities(request.params),
                 tag_entities(request.tags),
             )

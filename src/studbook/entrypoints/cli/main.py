@@ -19,7 +19,6 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 nothing matches, 4 something needs atte
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from pathlib import Path
@@ -28,15 +27,10 @@ from typing import Annotated
 
 import typer
 
+from ..own_process import settle_in
 from .command_line import GlobalOptions
 from .error_report import ErrorReport, write_traceback
 from .verbs import JSON_HELP, VerbGroup
-
-_MLFLOW_IN_OUR_PROCESS = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_TRUNCATE_LONG_VALUES": "false",
-}
 
 app = typer.Typer(cls=VerbGroup, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -76,8 +70,7 @@ def studbook(
 def main() -> int:
     """The console script. Returns the exit code; nothing but SystemExit leaves it."""
     signal.signal(signal.SIGTERM, _terminate)
-    for name, value in _MLFLOW_IN_OUR_PROCESS.items():
-        os.environ.setdefault(name, value)
+    settle_in()
     arguments = sys.argv[1:] or ["--help"]
     try:
         code = typer.main.get_command(app).main(args=arguments, prog_name="studbook", standalone_mode=False)

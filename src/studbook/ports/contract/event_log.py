@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pydantic import ConfigDict, TypeAdapter
 
 from ...domain.errors import EventRefused
 from ...domain.events import Envelope, Event
@@ -22,6 +23,8 @@ from ..event_log import EventLog, Happening
 from .event_strategies import EVENT_TYPES, events_of, happenings
 
 RUN = RunKey("rk3:" + "ab" * 32)
+
+_envelope: TypeAdapter[Envelope] = TypeAdapter(Envelope, config=ConfigDict(ser_json_inf_nan="strings"))
 
 
 def metric(step: int, value: float = 0.5) -> Happening:
@@ -175,13 +178,13 @@ class EventLogContract:
         log = open_log()
         event = ParamsLogged(params={"layers": [1, 2]})
         (returned,) = log.append(happening(event))
-        before = returned.model_dump_json()
+        before = _envelope.dump_json(returned)
         event.params["layers"] = "altered"
         for envelope in log.read():
             assert isinstance(envelope.event, ParamsLogged)
-            assert envelope.model_dump_json() == before
+            assert _envelope.dump_json(envelope) == before
             envelope.event.params.clear()
-        assert [envelope.model_dump_json() for envelope in log.read()] == [before]
+        assert [_envelope.dump_json(envelope) for envelope in log.read()] == [before]
 
     def test_threads_append_whole_groups_without_gaps(self, open_log: Callable[[], EventLog]) -> None:
         log = open_log()
@@ -276,7 +279,7 @@ class EventLogContract:
             log.append(Happening(MetricsLogged(metrics=metrics, step=step), RUN, at))
             read, other = log.read({log.writer: count})
             count += 2
-            assert repr(read) == repr(other.model_copy(update={"sequence": read.sequence}))
+            assert repr(read) == repr(other._replace(sequence=read.sequence))
 
         comes_back()
 
