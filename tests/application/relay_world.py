@@ -16,6 +16,7 @@ from studbook.adapters.memory.ids import CountingIds
 from studbook.adapters.memory.tracking_store import MemoryTrackingStore
 from studbook.application.bus import Bus
 from studbook.application.delivery import InlineDelivery
+from studbook.application.delivery_pass import BATCH
 from studbook.application.open_run import OpenRun
 from studbook.application.project import Project
 from studbook.application.recorder import Recorder
@@ -140,6 +141,7 @@ class World:
         ledger: DeliveryLedger | None = None,
         cut: Cut | None = None,
         vocabulary: Vocabulary = DEFAULT_VOCABULARY,
+        batch: int = BATCH,
     ) -> Relay:
         """A relay as a new process would have it; it waits the whole of every wait."""
         ledger = ledger or self.ledger
@@ -147,7 +149,7 @@ class World:
         if cut is not None:
             store, artifacts, ledger = cut.around(store), cut.around(artifacts), _WithCutLedger(ledger, cut)
         writer = StoreWriter(store, artifacts, ledger, self.pins, vocabulary, self.log, self.clock)
-        return Relay(self.log, ledger, writer, vocabulary, self.clock, jitter=lambda: 1.0)
+        return Relay(self.log, ledger, writer, vocabulary, self.clock, batch=batch, jitter=lambda: 1.0)
 
     def catalog(self, project: Project | None = None) -> RunCatalog:
         """Questions about this world."""

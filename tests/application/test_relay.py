@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studbook.adapters.memory.delivery_ledger import MemoryDeliveryLedger
-from studbook.application import delivery_pass
 from studbook.application.relay import Delivery
 from studbook.domain.errors import DeliveryPending, TrackingDenied, TrackingUnavailable
 from studbook.domain.events import Event
@@ -285,8 +284,7 @@ def test_a_wait_is_never_longer_than_a_minute(world: World) -> None:
     assert max(waits) == 60.0
 
 
-def test_waits_begin_anew_when_something_was_delivered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery_pass, "_CHUNK", 1)
+def test_waits_begin_anew_when_something_was_delivered(world: World) -> None:
     world.say("a", started("a"), _metric(1.0), _metric(2.0, 1))
     record, down = world.store.record, {1: 3, 2: 1}
 
@@ -299,8 +297,26 @@ def test_waits_begin_anew_when_something_was_delivered(world: World, monkeypatch
 
     world.store.record = sometimes
     begun = world.clock.monotonic_ns()
-    assert world.relay().drain() == Delivery(3, 0)
+    assert world.relay(batch=1).drain() == Delivery(3, 0)
     assert (world.clock.monotonic_ns() - begun) / 1e9 == pytest.approx(0.5 + 1 + 2 + 0.5)
+
+
+def test_a_file_that_was_on_its_way_is_waited_for_longer(world: World, tmp_path: Path) -> None:
+    (tmp_path / "model.bin").write_bytes(b"weights")
+    with world.open_run()("mine") as run:
+        run.log_artifact(tmp_path / "model.bin")
+    put, down = world.artifacts.put, [_unavailable(), _unavailable()]
+
+    def sometimes(*arguments: object) -> object:
+        if down:
+            raise down.pop()
+        return put(*arguments)
+
+    world.artifacts.put = sometimes
+    begun = world.clock.monotonic_ns()
+    world.relay().drain()
+    assert (world.clock.monotonic_ns() - begun) / 1e9 == pytest.approx(2 + 4)
+    assert world.files("mine")["model.bin"] == b"weights"
 
 
 def test_an_outage_beyond_the_time_limit_says_how_many_events_wait(world: World) -> None:

@@ -14,7 +14,9 @@ from studbook.adapters.memory.leases import MemoryLeaseFolder, MemoryLeases, Mem
 from studbook.application.reap import ReapDead
 from studbook.application.relay_service import RelayService
 from studbook.application.writer_watch import WriterWatch
+from studbook.domain.errors import TrackingDenied
 from studbook.domain.run import RunStatus
+from studbook.ports.tracking_store import NewRun
 
 from .relay_world import FINISHED, World, started
 
@@ -58,7 +60,9 @@ class Serving:
         watch = WriterWatch(MemoryLeases(self.folder, self.processes), self.clock)
         relay_log = self.world.new_log()
         reap = ReapDead(relay_log, self.ledger, watch, self.clock, "studbook")
-        self.service = RelayService(self.world.relay(self.ledger), self.ledger, reap, watch, self.clock)
+        self.service = RelayService(
+            self.world.relay(self.ledger), self.ledger, reap, watch, self.clock, denied_pause_s=1.0
+        )
 
     def comes(self) -> None:
         """The home's writer holds its lease, and finds a relay at work."""
@@ -118,6 +122,24 @@ def test_a_second_one_leaves_the_work_to_the_first(serving: Serving) -> None:
         assert held
         serving.service.run()
     assert serving.world.runs() == []
+
+
+def test_refused_credentials_let_it_rest_and_are_asked_for_again(serving: Serving) -> None:
+    create, refusals = serving.world.store.create_run, [TrackingDenied("no entry", cure="log in")]
+
+    def guarded(new: NewRun) -> str:
+        if refusals:
+            raise refusals.pop()
+        return str(create(new))
+
+    told: list[str | None] = []
+    serving.world.store.create_run = guarded
+    serving.says()
+    serving.clock.then = [lambda: told.append(serving.ledger.problem()), lambda: None, lambda: None]
+    serving.service.run()
+    assert told == ["no entry"]
+    assert serving.ledger.problem() is None
+    assert serving.world.run("mine").status is RunStatus.RUNNING
 
 
 def test_it_stops_when_it_is_told(serving: Serving) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableSet, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
@@ -44,9 +44,19 @@ class RunFiles(Protocol):
 
 
 def put_artifact(
-    files: RunFiles, source: Path, manifest: ArtifactManifest, *, overwrites: bool, workers: int
+    files: RunFiles,
+    source: Path,
+    manifest: ArtifactManifest,
+    *,
+    overwrites: bool,
+    workers: int,
+    sent: MutableSet[str] | None = None,
 ) -> ArtifactManifest:
-    """See `ports.artifact_store.ArtifactStore.put`. Files first, listed back, then the manifest."""
+    """See `ports.artifact_store.ArtifactStore.put`. Files first, listed back, then the manifest.
+
+    The paths in `sent` hold their files since an earlier try, and are not sent again; what is sent joins them.
+    """
+    sent = set() if sent is None else sent
     while True:
         listed = files.sizes()
         stored = [known for path in listed if (known := _parsed(files, path)) is not None]
@@ -54,7 +64,8 @@ def put_artifact(
         placed = placement.manifest
         if placement.held:
             return placed
-        _in_parallel([_sending(files, source, placed, file) for file in placed.files], workers)
+        left = [file for file in placed.files if stored_path(placed, file) not in sent]
+        _in_parallel([_sending(files, source, placed, file, sent) for file in left], workers)
         _check_listed(files.sizes(), placed)
         if files.create(placed.manifest_path, placed.to_bytes()):
             return placed
@@ -110,13 +121,15 @@ def fetch_artifact(files: RunFiles, manifest: ArtifactManifest, destination: Pat
 
 
 def _sending(
-    files: RunFiles, source: Path, manifest: ArtifactManifest, file: ManifestFile
+    files: RunFiles, source: Path, manifest: ArtifactManifest, file: ManifestFile, sent: MutableSet[str]
 ) -> Callable[[], None]:
     def send() -> None:
         local = source if source.is_file() else source / file.path
         if not local.is_file():
             raise _differs(file, "is missing from what was pinned", "MISSING")
-        _check_copy(file, files.send(local, stored_path(manifest, file)))
+        path = stored_path(manifest, file)
+        _check_copy(file, files.send(local, path))
+        sent.add(path)
 
     return send
 

@@ -24,7 +24,7 @@ from ..ports.log import get_logger
 from .open_runs import run_changes
 from .store_writer import RunUnknown, StoreWriter
 
-_CHUNK = 5000
+BATCH = 5000
 _FOR_GOOD = (TrackingRefused, RunNotFound, ArtifactError, RunEnded)
 
 _log = get_logger(__name__)
@@ -79,7 +79,10 @@ class DeliveryPass:
         writer: StoreWriter,
         vocabulary: Vocabulary,
         clock: Clock,
+        *,
+        batch: int = BATCH,
     ) -> None:
+        self._batch = batch
         self._log = log
         self._ledger = ledger
         self._writer = writer
@@ -101,7 +104,7 @@ class DeliveryPass:
         cursor = self._ledger.cursor()
         shared = self._shared(cursor)
         events = self._log.read(cursor)
-        while chunk := list(islice(events, _CHUNK)):
+        while chunk := list(islice(events, self._batch)):
             ready = []
             for envelope in chunk:
                 if envelope.writer in held.writers:
@@ -129,7 +132,7 @@ class DeliveryPass:
             envelopes = self._refused_events(refusals)
             for ends in (False, True):
                 chosen = (each for each in envelopes if isinstance(each.event, RunEndedEvent) is ends)
-                while chunk := list(islice(chosen, _CHUNK)):
+                while chunk := list(islice(chosen, self._batch)):
                     self._redeliver(chunk, tally)
         tally.refused = len(self._ledger.refusals())
 

@@ -13,14 +13,11 @@ from ..ports.clock import Clock
 from ..ports.delivery_ledger import DeliveryLedger, Refusal
 from ..ports.event_log import EventLog
 from ..ports.log import get_logger
-from .delivery_pass import DeliveryPass, Held, Tally
+from .backoff import Backoff
+from .delivery_pass import BATCH, DeliveryPass, Held, Tally
 from .store_writer import StoreWriter
 
 _TIMEOUT_S = 60.0
-_FIRST_WAIT_S = 0.5
-_LONGEST_WAIT_S = 60.0
-_MOST_DOUBLINGS = 10
-_LONGEST_RETRY_AFTER_S = 600.0
 
 _log = get_logger(__name__)
 
@@ -37,6 +34,7 @@ class Relay:
     """Drains the log into the stores, in this process, holding the ledger's lease while it works.
 
     `jitter` gives the share of each wait that is waited, from 0 to 1, so that relays of one backend spread out.
+    At most `batch` events are written at once.
     """
 
     def __init__(
@@ -47,13 +45,16 @@ class Relay:
         vocabulary: Vocabulary,
         clock: Clock,
         *,
+        backoff: Backoff = Backoff(),  # noqa: B008  # frozen
+        batch: int = BATCH,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._log = log
         self._ledger = ledger
         self._clock = clock
+        self._backoff = backoff
         self._jitter = jitter
-        self._pass = DeliveryPass(log, ledger, writer, vocabulary, clock)
+        self._pass = DeliveryPass(log, ledger, writer, vocabulary, clock, batch=batch)
 
     def drain(self, timeout_s: float | None = None) -> Delivery:
         """Deliver everything that is in the log now. A barrier.
@@ -137,8 +138,7 @@ class Relay:
         left = (deadline - self._clock.monotonic_ns()) / 1e9
         if left <= 0:
             raise self._pending(error.problem) from error
-        longest = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** min(failures - 1, _MOST_DOUBLINGS))
-        wait = min(left, max(self._jitter() * longest, _asked_for_s(error)))
+        wait = min(left, self._backoff.wait_s(failures, error, self._jitter()))
         _log.warning("backend unavailable", error=error.problem, next_try_s=round(wait, 3))
         self._clock.sleep(wait)
 
@@ -149,9 +149,3 @@ class Relay:
             cure="nothing is lost: they are in the journal, and the next flush delivers them",
             pending=left,
         )
-
-
-def _asked_for_s(error: TrackingUnavailable) -> float:
-    """How long the server asked to be left alone (`Retry-After`), at most ten minutes."""
-    asked_for = error.details.get("retry_after_s")
-    return min(float(asked_for), _LONGEST_RETRY_AFTER_S) if isinstance(asked_for, int | float) else 0.0

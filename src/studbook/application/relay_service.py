@@ -13,7 +13,6 @@ from .writer_watch import WriterWatch
 
 _POLL_S = 0.05
 _DRAIN_S = 30.0
-_TROUBLED_S = 60.0
 _NAP_S = 0.5
 _TAKE_OVER_S = 5.0
 
@@ -24,17 +23,26 @@ class RelayService:
     """One leased relay a home and target; a second one leaves at once.
 
     It stays as long as a writer of the home lives or an event waits, looks once more after giving up its lease,
-    and can die anywhere.
+    and can die anywhere. Trouble that does not pass by itself, as refused credentials, lets it rest for
+    `denied_pause_s` seconds.
     """
 
     def __init__(
-        self, relay: Relay, ledger: DeliveryLedger, reap: ReapDead, watch: WriterWatch, clock: Clock
+        self,
+        relay: Relay,
+        ledger: DeliveryLedger,
+        reap: ReapDead,
+        watch: WriterWatch,
+        clock: Clock,
+        *,
+        denied_pause_s: float = 60.0,
     ) -> None:
         self._relay = relay
         self._ledger = ledger
         self._reap = reap
         self._watch = watch
         self._clock = clock
+        self._denied_pause_s = denied_pause_s
         self._stopping = False
 
     def stop(self) -> None:
@@ -76,8 +84,9 @@ class RelayService:
             return False
         except TrackingError as error:
             self._ledger.report(error.problem)
-            _log.error("the backend cannot be delivered to", problem=error.problem, next_try_s=_TROUBLED_S)
-            self._rest(_TROUBLED_S)
+            pause_s = self._denied_pause_s
+            _log.error("the backend cannot be delivered to", problem=error.problem, next_try_s=pause_s)
+            self._rest(pause_s)
             return False
         self._ledger.report(None)
         return True

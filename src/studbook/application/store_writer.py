@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import rfc8785
 
-from ..domain.errors import ArtifactInvalid, RunEnded, StudbookError
+from ..domain.errors import ArtifactInvalid, RunEnded, StudbookError, TrackingUnavailable
 from ..domain.keys import RunKey
 from ..domain.store_writes import (
     CreateRun,
@@ -171,7 +171,11 @@ class StoreWriter:
             )
 
     def _upload(self, write: UploadArtifact) -> None:
-        self._artifacts.put(self._run_id(write.run_key), self._pins.path(write.pin), write.manifest)
+        try:
+            self._artifacts.put(self._run_id(write.run_key), self._pins.path(write.pin), write.manifest)
+        except TrackingUnavailable as error:
+            error.details["transfer"] = True
+            raise
 
 
 def _canonical(write: WriteRecord) -> bytes:

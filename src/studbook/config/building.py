@@ -16,6 +16,8 @@ from .settings import LoadedSettings
 from .tracking_target import TargetKind, TrackingTarget
 
 if TYPE_CHECKING:
+    from ..adapters.mlflow.patience import Patience
+    from ..application.backoff import Backoff
     from ..application.writer_watch import WriterWatch
     from ..ports.artifact_store import ArtifactStore
     from ..ports.attempt_claims import AttemptClaims
@@ -59,10 +61,16 @@ def memory_tracking(vocabulary: Vocabulary) -> TrackingStore:
     return MemoryTrackingStore(run_key_tag=vocabulary.key("run.key"))
 
 
-def mlflow_tracking(target: TrackingTarget, vocabulary: Vocabulary) -> TrackingStore:
+def mlflow_tracking(loaded: LoadedSettings, vocabulary: Vocabulary) -> TrackingStore:
     from ..adapters.mlflow.tracking_store import MlflowTrackingStore
 
-    return MlflowTrackingStore(target.uri, run_key_tag=vocabulary.key("run.key"))
+    retry = loaded.settings.retry
+    return MlflowTrackingStore(
+        loaded.target.uri,
+        run_key_tag=vocabulary.key("run.key"),
+        timeout_s=loaded.settings.tracking.timeout,
+        patience=_patience(loaded, retry.base, retry.cap),
+    )
 
 
 def memory_artifacts() -> ArtifactStore:
@@ -71,10 +79,35 @@ def memory_artifacts() -> ArtifactStore:
     return MemoryArtifactStore()
 
 
-def mlflow_artifacts(target: TrackingTarget) -> ArtifactStore:
+def mlflow_artifacts(loaded: LoadedSettings) -> ArtifactStore:
     from ..adapters.mlflow.artifact_store import MlflowArtifactStore
 
-    return MlflowArtifactStore(target.uri)
+    retry = loaded.settings.retry
+    return MlflowArtifactStore(
+        loaded.target.uri,
+        timeout_s=loaded.settings.tracking.timeout,
+        patience=_patience(loaded, retry.transfer_base, retry.transfer_cap),
+    )
+
+
+def _patience(loaded: LoadedSettings, base_s: float, cap_s: float) -> Patience:
+    from ..adapters.mlflow.patience import Patience
+
+    retry = loaded.settings.retry
+    return Patience(attempts=retry.attempts, within_s=retry.within, first_wait_s=base_s, longest_wait_s=cap_s)
+
+
+def relay_backoff(loaded: LoadedSettings) -> Backoff:
+    from ..application.backoff import Backoff
+
+    retry = loaded.settings.retry
+    return Backoff(
+        base_s=retry.base,
+        cap_s=retry.cap,
+        retry_after_cap_s=retry.retry_after_cap,
+        transfer_base_s=retry.transfer_base,
+        transfer_cap_s=retry.transfer_cap,
+    )
 
 
 def unsupported_store(target: TrackingTarget) -> TrackingStore:

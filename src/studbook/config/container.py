@@ -62,8 +62,8 @@ class Container(containers.DeclarativeContainer):
         kind,
         **{
             "memory": providers.Singleton(build.memory_tracking, vocabulary),
-            "mlflow-sqlite": providers.Singleton(build.mlflow_tracking, target, vocabulary),
-            "mlflow-server": providers.Singleton(build.mlflow_tracking, target, vocabulary),
+            "mlflow-sqlite": providers.Singleton(build.mlflow_tracking, loaded, vocabulary),
+            "mlflow-server": providers.Singleton(build.mlflow_tracking, loaded, vocabulary),
             "mlflow-db": providers.Singleton(build.unsupported_store, target),
             "azureml": providers.Singleton(build.unsupported_store, target),
         },
@@ -72,8 +72,8 @@ class Container(containers.DeclarativeContainer):
         kind,
         **{  # type: ignore[arg-type]  # mypy reads the second such call otherwise than the first
             "memory": providers.Singleton(build.memory_artifacts),
-            "mlflow-sqlite": providers.Singleton(build.mlflow_artifacts, target),
-            "mlflow-server": providers.Singleton(build.mlflow_artifacts, target),
+            "mlflow-sqlite": providers.Singleton(build.mlflow_artifacts, loaded),
+            "mlflow-server": providers.Singleton(build.mlflow_artifacts, loaded),
             "mlflow-db": providers.Singleton(build.unsupported_store, target),
             "azureml": providers.Singleton(build.unsupported_store, target),
         },
@@ -128,9 +128,26 @@ class Container(containers.DeclarativeContainer):
     store_writer = providers.Singleton(
         StoreWriter, tracking_store, artifact_store, ledger, pins, vocabulary, event_log, clock
     )
-    relay = providers.Singleton(Relay, event_log, ledger, store_writer, vocabulary, clock)
+    relay = providers.Singleton(
+        Relay,
+        event_log,
+        ledger,
+        store_writer,
+        vocabulary,
+        clock,
+        backoff=providers.Singleton(build.relay_backoff, loaded),
+        batch=loaded.provided.settings.delivery.batch,
+    )
     reap = providers.Singleton(ReapDead, event_log, ledger, watch, clock, project.provided.name)
-    relay_service = providers.Singleton(RelayService, relay, ledger, reap, watch, clock)
+    relay_service = providers.Singleton(
+        RelayService,
+        relay,
+        ledger,
+        reap,
+        watch,
+        clock,
+        denied_pause_s=loaded.provided.settings.retry.denied_pause,
+    )
     sync = providers.Singleton(SyncHome, event_log, ledger, relay.provider, clock)
     survey = providers.Singleton(journal_survey, home, watch)
     ledger_of = providers.Singleton(ledgers, home, target, ledger)

@@ -42,6 +42,8 @@ class Tracking(Described):
 
     uri: str | None = Field(repr=False)
     """Where runs go, by the URI's scheme; null: `mlflow.db` beside the home."""
+    timeout: Annotated[Seconds, Field(gt=0)]
+    """How long a server may stay silent in a request: seconds, or a number with s, m, h or d."""
 
 
 class Delivery(Described):
@@ -53,6 +55,29 @@ class Delivery(Described):
     exit_timeout: Seconds | None
     """How long leaving a book waits for the delivery: seconds, or a number with s, m, h or d. Null: 10 s, and 300 s
     inside a job or container, which takes its processes down with it."""
+    batch: int = Field(ge=1)
+    """The most events that are written to the target at once; after each batch the relay's place is remembered."""
+
+
+class Retry(Described):
+    """How soon a backend is asked again: each wait is drawn from 0 to the lesser of cap and base, which doubles."""
+
+    base: Seconds
+    """The first wait, of the relay and of questions."""
+    cap: Seconds
+    """The longest wait."""
+    retry_after_cap: Seconds
+    """The longest that the relay waits because the server asks for it (`Retry-After`)."""
+    denied_pause: Seconds
+    """How long the relay process rests after refused credentials, and the like; then it reads them again."""
+    attempts: int = Field(ge=1)
+    """How often a question is asked before it fails. The relay tries for ever."""
+    within: Seconds
+    """A question is not asked again later than so long after the first time."""
+    transfer_base: Seconds
+    """The first wait when a file was on its way."""
+    transfer_cap: Seconds
+    """The longest wait when a file was on its way."""
 
 
 class Journal(Described):
@@ -240,9 +265,13 @@ class Settings(BaseSettings):
     tracking: Tracking
     """Where events are delivered to."""
     delivery: Delivery
-    journal: Journal
-    leases: Leases
     """Who delivers, and how long leaving waits."""
+    retry: Retry
+    """How soon a backend is asked again."""
+    journal: Journal
+    """How events are kept on disk."""
+    leases: Leases
+    """How others tell that a writer lives."""
     sweep: Sweep
     """What a sweep does unless its call says otherwise."""
     naming: Naming

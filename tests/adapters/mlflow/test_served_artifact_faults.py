@@ -165,6 +165,21 @@ def test_an_upload_that_fails_is_sent_once_and_its_repetition_makes_one_artifact
     assert read_tree(tmp_path / "fetched") == TREE
 
 
+def test_a_further_try_sends_only_the_files_that_were_not_sent(
+    proxy: FaultyProxy, store: MlflowArtifactStore, run_id: str, tmp_path: Path
+) -> None:
+    source, manifest = write_tree(tmp_path / "source", TREE), make_manifest("checkpoint", TREE)
+    (*_, last) = sorted(TREE)
+    proxy.on(f"{ARTIFACTS}.*/{last}", Answer(503), method="PUT")
+    with pytest.raises(TrackingUnavailable):
+        store.put(run_id, source, manifest)
+    proxy.forget()
+    assert store.put(run_id, source, manifest) == manifest
+    assert len(proxy.requests(ARTIFACTS, "PUT")) == 2
+    store.fetch(run_id, manifest, tmp_path / "fetched")
+    assert read_tree(tmp_path / "fetched") == TREE
+
+
 def test_a_manifest_whose_upload_was_not_confirmed_is_there_once(
     proxy: FaultyProxy, store: MlflowArtifactStore, run_id: str, tmp_path: Path
 ) -> None:

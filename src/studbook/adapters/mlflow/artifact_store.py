@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from ...domain.errors import IntegrityError
 from ...domain.manifest import ArtifactManifest
 from ...ports.artifact_store import StoredFile
 from ..artifact_transfer import RunFiles, fetch_artifact, newest_manifests, put_artifact, put_record
@@ -30,7 +31,8 @@ class MlflowArtifactStore:
 
     `uri` is that of the tracking store: it knows where a run's artifacts lie. `workers` files move at a time.
     A server may stay silent for `timeout_s` seconds a request; reading is repeated as `patience` says, file by
-    file, and storing is not. Raises RunNotFound for a run that the tracking store does not hold.
+    file. Storing is not repeated; a further `put` of the same files goes on after those that were sent. Raises
+    RunNotFound for a run that the tracking store does not hold.
     """
 
     def __init__(
@@ -46,14 +48,23 @@ class MlflowArtifactStore:
         self._timeout_s = timeout_s
         self._patience = patience
         self._opened: MlflowStore | None = None
+        self._sent: dict[tuple[str, str], set[str]] = {}
         self._places: dict[tuple[str, Patience], RunFiles] = {}
         self._lock = threading.Lock()
 
     def put(self, run_id: str, source: Path, manifest: ArtifactManifest) -> ArtifactManifest:
         """See `ports.artifact_store.ArtifactStore`."""
-        return put_artifact(
-            self._files(run_id, ONCE), source, manifest, overwrites=True, workers=self._workers
-        )
+        sent = self._sent.setdefault((run_id, manifest.content_digest), set())
+        try:
+            placed = put_artifact(
+                self._files(run_id, ONCE), source, manifest, overwrites=True, workers=self._workers, sent=sent
+            )
+        except IntegrityError:
+            # What is there is not what was sent: nothing of it counts.
+            sent.clear()
+            raise
+        self._sent.pop((run_id, manifest.content_digest), None)
+        return placed
 
     def put_record(self, run_id: str, path: str, content: bytes) -> None:
         """See `ports.artifact_store.ArtifactStore`."""
@@ -108,7 +119,9 @@ class MlflowArtifactStore:
         if scheme in _SERVED and self._backend.database is None:
             server, endpoint, path = _resolved(root, self._backend.uri).partition(ARTIFACTS)
             if endpoint:
-                calls = server_calls(server, timeout_s=self._timeout_s, patience=patience)
+                calls = server_calls(
+                    server, timeout_s=self._timeout_s, patience=patience, pace=self._backend.pace
+                )
                 return ServerRunFiles(calls, path)
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 

@@ -18,6 +18,7 @@ from ...domain.errors import UnsupportedTarget
 from .errors import translated
 from .first_start import ensure_database, quiet
 from .mlflow_store import MlflowStore
+from .pace import Pace
 from .patience import ONCE, Patience
 from .rest_calls import TIMEOUT_S, RestCalls
 from .rest_store import RestStore
@@ -31,12 +32,13 @@ class Backend:
     """An MLflow backend that is not opened yet.
 
     `database` is the file of a `sqlite:` target; `artifact_root` holds the artifacts of experiments that
-    are made here (None: the server decides).
+    are made here (None: the server decides). `pace` is that of all requests to a server.
     """
 
     uri: str = field(repr=False)
     database: Path | None
     artifact_root: str | None
+    pace: Pace = field(default_factory=Pace, repr=False, compare=False)
 
     @classmethod
     def of(cls, uri: str, artifact_root: str | None = None) -> Backend:
@@ -56,7 +58,7 @@ class Backend:
     def open(self, *, timeout_s: float = TIMEOUT_S, patience: Patience = ONCE) -> MlflowStore:
         """The store. A SQLite database is made when it is absent; the rest is about servers' questions."""
         if self.database is None:
-            return RestStore(server_calls(self.uri, timeout_s=timeout_s, patience=patience))
+            return RestStore(server_calls(self.uri, timeout_s=timeout_s, patience=patience, pace=self.pace))
         root = self.artifact_root or str(self.database.parent)
         ensure_database(self.database, root)
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
@@ -91,11 +93,11 @@ class Backend:
         )
 
 
-def server_calls(uri: str, *, timeout_s: float, patience: Patience) -> RestCalls:
+def server_calls(uri: str, *, timeout_s: float, patience: Patience, pace: Pace) -> RestCalls:
     """Requests to the server, with the credentials that MLflow's own clients would use."""
     from mlflow.utils.credentials import get_default_host_creds
 
-    return RestCalls(partial(get_default_host_creds, uri), timeout_s=timeout_s, patience=patience)
+    return RestCalls(partial(get_default_host_creds, uri), timeout_s=timeout_s, patience=patience, pace=pace)
 
 
 def _database(uri: str) -> Path:

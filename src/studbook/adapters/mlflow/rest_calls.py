@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from .errors import answer_error, no_answer, unreadable_answer
+from .pace import Pace
 from .patience import ONCE, Patience
 
 if TYPE_CHECKING:
@@ -22,14 +23,16 @@ Json = dict[str, Any]
 
 TIMEOUT_S = 60.0
 _CONNECT_S = 10.0
+_TOO_MANY = 429
 
 
 class RestCalls:
     """Thread-safe. MLflow's own retries and redirects are off: who calls decides what is repeated.
 
     `host_creds` gives the server and the credentials; it is asked for every request. `timeout_s` is how long
-    the server may stay silent. A read is repeated as `patience` says; a write never is. Raises the
-    TrackingError tree, with the details of `errors.answer_error`; `run_id` is the run that a call is about.
+    the server may stay silent. A read is repeated as `patience` says; a write never is. After a 429, requests
+    are sent more slowly: `pace` is shared by all that goes to a server. Raises the TrackingError tree, with the
+    details of `errors.answer_error`; `run_id` is the run that a call is about.
     """
 
     def __init__(
@@ -38,8 +41,10 @@ class RestCalls:
         *,
         timeout_s: float = TIMEOUT_S,
         patience: Patience = ONCE,
+        pace: Pace | None = None,
     ) -> None:
         self._host_creds = host_creds
+        self._pace = pace or Pace()
         self._timeouts = (min(_CONNECT_S, timeout_s), timeout_s)
         self._patience = patience
 
@@ -72,7 +77,7 @@ class RestCalls:
 
     def asking_once(self) -> RestCalls:
         """The same, for questions inside something that is repeated as a whole."""
-        return RestCalls(self._host_creds, timeout_s=self._timeouts[1])
+        return RestCalls(self._host_creds, timeout_s=self._timeouts[1], pace=self._pace)
 
     def repeated(self, question: Callable[[], T]) -> T:
         """The answer to a question of several requests, none of which is repeated by itself."""
@@ -98,6 +103,7 @@ class RestCalls:
         from mlflow.utils.rest_utils import http_request
         from requests import RequestException
 
+        self._pace.await_turn()
         try:
             response: Response = http_request(  # type: ignore[no-untyped-call]
                 self._host_creds(),
@@ -110,6 +116,8 @@ class RestCalls:
                 **request,
             )
             with response:
+                if response.status_code == _TOO_MANY:
+                    self._pace.too_many()
                 if not 200 <= response.status_code < 300:
                     raise answer_error(
                         response.status_code,
@@ -118,6 +126,7 @@ class RestCalls:
                         retry_after_s=_retry_after_s(response.headers),
                         writes=writes,
                     )
+                self._pace.answered()
                 yield response
         except (MlflowException, RequestException) as error:
             raise no_answer(error, writes=writes) from error
