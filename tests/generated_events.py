@@ -19,6 +19,7 @@ from studbook.domain.product_events import (
 )
 from studbook.domain.run import Ending, EndReason
 from studbook.domain.run_events import (
+    Adoption,
     RunStarted,
 )
 from studbook.domain.stage import Stage
@@ -126,8 +127,8 @@ def _strategy(kind: type[Value], name: str, field: FieldInfo) -> st.SearchStrate
 def _of_type(option: typing.Any) -> st.SearchStrategy[typing.Any]:
     if option is None or option is type(None):
         return st.none()
-    if option is Lineage:
-        return instances(Lineage)
+    if option in (Adoption, Lineage):
+        return instances(option)
     if isinstance(option, type) and issubclass(option, Stage):
         return st.sampled_from(Stage)
     if isinstance(option, type) and issubclass(option, Key):

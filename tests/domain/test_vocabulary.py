@@ -28,6 +28,7 @@ _json: st.SearchStrategy[JsonValue] = st.recursive(
 )
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "run.stage": tuple(Stage),
+    "run.ended_by": ("service",),
     "run.end_reason": tuple(EndReason),
     "data.mode": ("content", "declared", "undeclared"),
     "sweep.outcome": ("completed", "exhausted", "timeout", "stopped", "interrupted", "failed"),

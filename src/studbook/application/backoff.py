@@ -27,7 +27,7 @@ class Backoff:
         of_a_file = bool(error.details.get("transfer"))
         base_s = self.transfer_base_s if of_a_file else self.base_s
         cap_s = self.transfer_cap_s if of_a_file else self.cap_s
-        longest = min(cap_s, base_s * 2 ** min(failures - 1, _MOST_DOUBLINGS))
+        longest = min(cap_s, base_s * 2.0 ** min(failures - 1, _MOST_DOUBLINGS))
         asked_for = error.details.get("retry_after_s")
         least = float(asked_for) if isinstance(asked_for, int | float) else 0.0
         return max(share * longest, min(least, self.retry_after_cap_s))

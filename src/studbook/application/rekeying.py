@@ -52,7 +52,7 @@ class Rekeying:
         if write.begun is None or "nonce" in write.begun.subject:
             return run_id
         identity: RunIdentity | None = None
-        while not self._is_ours(self._store.get_run(run_id), write):
+        while not self._is_ours(self._store.get_run(run_id), write, new.adopt):
             identity = identity or _identity(write.begun)
             identity = identity.next_attempt(identity.attempt + 1)
             run_id = self._store.create_run(
@@ -111,14 +111,16 @@ class Rekeying:
             for name, value in zip(_IDENTITY, (identity.key, identity.attempt), strict=True)
         )
 
-    def _is_ours(self, run: StoredRun, write: CreateRun) -> bool:
-        """Whether the run was begun by this event: a writer's own runs of one key differ in their beginning."""
+    def _is_ours(self, run: StoredRun, write: CreateRun, adopt: str | None) -> bool:
+        """Whether the run was begun by this event: a writer's own runs of one key differ in their beginning.
+
+        An adopted run was begun by somebody else, and keeps its start.
+        """
         writer = self._vocabulary.find("run.writer", run.tags)
         if writer is None:
             return True
-        return run.started_at_ms == write.started_at_ms and writer == self._vocabulary.find(
-            "run.writer", write.tags
-        )
+        begun_so = run.started_at_ms == write.started_at_ms or run.run_id == adopt
+        return begun_so and writer == self._vocabulary.find("run.writer", write.tags)
 
 
 def _identity(begun: RunStarted) -> RunIdentity:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 
 from ..domain.keys import RunKey
-from ..domain.run_events import RunStarted
+from ..domain.run_events import Adoption, RunStarted
 from ..domain.run_identity import RunIdentity
 from ..domain.stage import Stage
 from .project import Project
 
 
 class RunOpening:
-    """Makes RunStarted events for the runs of one project."""
+    """Makes RunStarted events for the runs of one project. The first one asks for the run to `adopt`, if any."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, adopt: Adoption | None = None) -> None:
         self.project = project
+        self._adoptions = deque([] if adopt is None else [adopt])
 
     def started(
         self,
@@ -64,4 +66,11 @@ class RunOpening:
             environment=self.project.environment,
             created_by=self.project.created_by,
             version=self.project.version,
+            adopt=self._adoption(),
         )
+
+    def _adoption(self) -> Adoption | None:
+        try:
+            return self._adoptions.pop()
+        except IndexError:
+            return None

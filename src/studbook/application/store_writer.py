@@ -104,8 +104,19 @@ class StoreWriter:
             if not is_spilled(text, longest)
         }
         run_id = self._rekeying.create(
-            write, NewRun(write.run_key, write.experiment, write.name, write.started_at_ms, tags, parent_id)
+            write,
+            NewRun(
+                write.run_key,
+                write.experiment,
+                write.name,
+                write.started_at_ms,
+                tags,
+                parent_id,
+                write.adopt,
+            ),
         )
+        if run_id == write.adopt:
+            self._store.record(run_id, RecordBatch(tags=write.adopted_tags))
         self._ledger.bind(write.run_key, run_id)
 
     def _parent_id(self, write: CreateRun, parent: RunKey) -> str:
@@ -154,10 +165,19 @@ class StoreWriter:
         """Record, then end: whoever sees the run ended sees all of it. Another end leaves no trace."""
         run_id = self._run_id(write.run_key)
         last = RecordBatch(tags=self._rekeying.settled(write.run_key, write.tags))
+        if self._ends_by_itself(run_id):
+            self._record(write.run_key, [*batches, last])
+            return
         if last:
             self._refuse_other_end(run_id, write, self._spilled(run_id, last))
         self._record(write.run_key, [*batches, last])
         self._store.end_run(run_id, write.status, write.ended_at_ms)
+
+    def _ends_by_itself(self, run_id: str) -> bool:
+        """Whether the end of the run is left to the service whose job it is."""
+        return self._store.capabilities.ends_job_runs and (
+            self._vocabulary.find("run.ended_by", self._store.get_run(run_id).tags) is not None
+        )
 
     def _refuse_other_end(self, run_id: str, write: EndRun, last: RecordBatch) -> None:
         run = self._store.get_run(run_id)

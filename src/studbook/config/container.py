@@ -123,7 +123,7 @@ class Container(containers.DeclarativeContainer):
     deliveries = providers.Singleton(build.home_deliveries, home)
 
     bus = providers.Singleton(Bus)
-    opening = providers.Singleton(RunOpening, project)
+    opening = providers.Singleton(RunOpening, project, loaded.provided.adopt)
     artifacts = providers.Singleton(build.artifact_builder, loaded, pins, clock, version)
     store_writer = providers.Singleton(
         StoreWriter, tracking_store, artifact_store, ledger, pins, vocabulary, event_log, clock

@@ -44,6 +44,9 @@ class Tracking(Described):
     """Where runs go, by the URI's scheme; null: `mlflow.db` beside the home."""
     timeout: Annotated[Seconds, Field(gt=0)]
     """How long a server may stay silent in a request: seconds, or a number with s, m, h or d."""
+    adopt: Literal["auto", "never"]
+    """`auto`: the first run that a process opens takes over the run of its job, or of `MLFLOW_RUN_ID`, if that is
+    RUNNING; `never`: every run is a new one."""
 
 
 class Delivery(Described):

@@ -12,7 +12,9 @@ from pydantic import ValidationError
 
 from ..domain.errors import ConfigError, PolicyInvalid
 from ..domain.naming import check_experiment_name
+from ..domain.run_events import Adoption
 from ..domain.selection.config import SelectionConfig
+from .adoption import adoption, in_its_job
 from .known_keys import refuse_unusable
 from .origin import Origin, Source
 from .schema import Settings
@@ -31,7 +33,8 @@ _DEFAULTS = Path(__file__).parent / "defaults"
 @dataclass(frozen=True, slots=True)
 class LoadedSettings:
     """The settings of one book. `origins` has, for each dotted key, who decided; `overruled` who spoke too,
-    the strongest first. `home` and `project_folder` are absolute; neither needs to exist.
+    the strongest first. `home` and `project_folder` are absolute; neither needs to exist. `adopt` is the run that the
+    first one of this process is to take over.
     """
 
     settings: Settings
@@ -41,6 +44,7 @@ class LoadedSettings:
     home: Path
     project_folder: Path
     target: TrackingTarget
+    adopt: Adoption | None = None
 
 
 def load_settings(
@@ -78,6 +82,12 @@ def load_settings(
     settings.tags.check()
     home = _home(settings, origins["home"], project_folder)
     uri = settings.tracking.uri
+    target = resolve_target(
+        None if uri is None else SaidUri(uri, origins["tracking.uri"]),
+        home=home,
+        experiment=settings.experiment,
+    )
+    target = in_its_job(target, environ)
     return LoadedSettings(
         settings=settings,
         origins=origins,
@@ -85,11 +95,8 @@ def load_settings(
         selection=_selection(settings, origins),
         home=home,
         project_folder=project_folder,
-        target=resolve_target(
-            None if uri is None else SaidUri(uri, origins["tracking.uri"]),
-            home=home,
-            experiment=settings.experiment,
-        ),
+        target=target,
+        adopt=adoption(settings.tracking.adopt, target, environ),
     )
 
 

@@ -28,7 +28,7 @@ class TrackingTarget:
     """Where events are delivered to. `uri` may hold credentials; `display` never does.
 
     `experiment` names one experiment for all stages, or None. `decided_by` is the source that spoke first,
-    `origin` its place: a variable, or file and line.
+    `origin` its place: a variable, or file and line. `job_run_id` is the run of the job that this process is in.
     """
 
     kind: TargetKind
@@ -37,6 +37,7 @@ class TrackingTarget:
     experiment: str | None
     decided_by: Source
     origin: str
+    job_run_id: str | None = None
 
     @property
     def id(self) -> str:

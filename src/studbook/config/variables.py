@@ -17,7 +17,10 @@ from .statement import DELIMITER, PREFIX, Statement, statements
 MLFLOW_VARIABLES = {"MLFLOW_TRACKING_URI": ("tracking", "uri"), "MLFLOW_EXPERIMENT_NAME": ("experiment",)}
 """MLflow's own variables that are honoured, and the settings that they stand for."""
 
-_NO_SETTINGS = ("STUDBOOK_RUN_CONTEXT", "STUDBOOK_TEST_")
+RUN_CONTEXT = "STUDBOOK_RUN_CONTEXT"
+"""What a child process is told by its parent: no setting."""
+
+_NO_SETTINGS = (RUN_CONTEXT, "STUDBOOK_TEST_")
 
 
 @dataclass(frozen=True, slots=True)

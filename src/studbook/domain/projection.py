@@ -25,6 +25,7 @@ from .product_events import (
 )
 from .run import EndReason, RunStatus
 from .run_events import (
+    Adoption,
     ArtifactAcquired,
     ArtifactLogged,
     DeliveryRefused,
@@ -103,9 +104,26 @@ def _run_started(event: RunStarted, run: RunWrites) -> Writes:
     if run.vocabulary.carries("run.parent_key", event.stage):
         values["run.parent_key"] = event.parent
     tags = run.tags(event.stage, values)
-    created = CreateRun(run.run_key, event.experiment, event.name, run.at_ms, dict(tags), event.parent, event)
+    created = CreateRun(
+        run.run_key,
+        event.experiment,
+        event.name,
+        run.at_ms,
+        dict(tags),
+        event.parent,
+        event,
+        *_adoption(event.adopt, run),
+    )
     # Not every backend keeps the tags that a run is created with, so they are recorded once more.
     return (created, *run.record(tags=tags))
+
+
+def _adoption(adopt: Adoption | None, run: RunWrites) -> tuple[str | None, dict[str, str]]:
+    """The run to take over, and what it is told when it is."""
+    if adopt is None:
+        return None, {}
+    ended_by = "service" if adopt.ended_by_service else None
+    return adopt.run_id, run.tags(None, {"run.adopted": True, "run.ended_by": ended_by})
 
 
 def _params_logged(event: ParamsLogged, run: RunWrites) -> Writes:

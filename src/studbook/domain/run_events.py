@@ -13,8 +13,18 @@ from .stage import Stage
 from .value import Value
 
 
+class Adoption(Value):
+    """A run of the backend that stands open already, to be taken over.
+
+    `ended_by_service`: whoever made it, a job's service, ends it, too.
+    """
+
+    run_id: str
+    ended_by_service: bool = False
+
+
 class RunStarted(Value):
-    """A run was opened."""
+    """A run was opened. With `adopt`, in a run that the backend has already, if that is still RUNNING."""
 
     kind: Literal["RunStarted"] = "RunStarted"
     project: str
@@ -27,6 +37,7 @@ class RunStarted(Value):
     environment: str = "local"
     created_by: str = ""
     version: str
+    adopt: Adoption | None = None
 
 
 class ParamsLogged(Value):

@@ -15,7 +15,10 @@ from .run_events import RunStarted
 
 @dataclass(frozen=True, slots=True)
 class CreateRun:
-    """Create the run if no run has this key yet. `tags` hold its identity; `begun` is the event it comes from."""
+    """Create the run if no run has this key yet. `tags` hold its identity; `begun` is the event it comes from.
+
+    `adopt` is the backend id of a run to take over instead, which then gets `adopted_tags`, too.
+    """
 
     run_key: RunKey
     experiment: str
@@ -24,6 +27,8 @@ class CreateRun:
     tags: dict[str, str]
     parent: RunKey | None = None
     begun: RunStarted | None = None
+    adopt: str | None = None
+    adopted_tags: dict[str, str] = field(default_factory=dict)
 
 
 class MetricPoint(NamedTuple):

@@ -92,6 +92,7 @@ _RUN_TAGS = (
         ("code.parent_run_id",),
     ),
     _tag("run.adopted", "adopted", BOOL, "the run existed before studbook recorded it", may=_ALL),
+    _tag("run.ended_by", "ended_by", one_of("service"), "who ends the run, if not studbook", may=_ALL),
     _tag(
         "run.end_reason",
         "end_reason",

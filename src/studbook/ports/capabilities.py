@@ -10,7 +10,8 @@ from typing import Literal
 class Capabilities:
     """Limits and abilities of a tracking and artifact backend. `None` means no limit.
 
-    Lengths are in characters. `visibility_delay_s` is how long a created run may stay invisible to search.
+    Lengths are in characters. `visibility_delay_s` is how long a created run may stay invisible to search;
+    `ends_job_runs` says that the backend is a service which ends the runs of its jobs by itself.
     """
 
     metrics_per_batch: int = 1000
@@ -24,6 +25,7 @@ class Capabilities:
     key_length: int = 250
     search_page: int = 1000
     visibility_delay_s: float = 0.0
+    ends_job_runs: bool = False
     overwrites_artifacts: bool = True
     deletes_artifacts: bool = True
     artifact_file_cost: Literal["low", "high"] = "low"

@@ -16,7 +16,10 @@ from .run_query import RunQuery
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """A run to create. `tags` hold its run key under the vocabulary's key; `parent_id` is a backend id."""
+    """A run to create. `tags` hold its run key under the vocabulary's key; `parent_id` is a backend id.
+
+    `adopt` is the backend id of a run that may become this one instead.
+    """
 
     run_key: RunKey
     experiment: str
@@ -24,6 +27,7 @@ class NewRun:
     started_at_ms: int
     tags: dict[str, str]
     parent_id: str | None = None
+    adopt: str | None = None
 
 
 class TrackingStore(Protocol):
@@ -37,8 +41,10 @@ class TrackingStore(Protocol):
         ...
 
     def create_run(self, new: NewRun) -> str:
-        """The backend id of the one run with this key: found (deleted ones included), else created.
+        """The backend id of the one run with this key: found (deleted ones included), adopted, else created.
 
+        The run to adopt is taken if it has this key already, or is RUNNING, active and without a key: it gets the
+        tags, and keeps its name, experiment, start and all else. Otherwise it is as if none had been named.
         Creates the experiment when it is missing. Raises ExperimentDeleted when its name is held by a deleted
         one, RunDeleted when the run with this key was deleted.
         """

@@ -131,6 +131,56 @@ class RevivesTheDeleted(Healthy):
         return super().create_run(replace(new, run_key=fresh_key()))
 
 
+class AdoptsNone(Healthy):
+    def create_run(self, new: NewRun) -> str:
+        return super().create_run(replace(new, adopt=None))
+
+
+class AdoptsOnce(Healthy):
+    def create_run(self, new: NewRun) -> str:
+        taken = new.adopt in self._runs and self._runs[new.adopt].tags[RUN_KEY_TAG] != ""
+        return super().create_run(replace(new, adopt=None if taken else new.adopt))
+
+
+class AdoptsByIdAlone(Healthy):
+    def create_run(self, new: NewRun) -> str:
+        run_id = super().create_run(new)
+        if run_id != new.adopt or new.adopt is None:
+            return run_id
+        del self._by_key[self._runs[run_id].new.experiment, new.run_key]
+        return run_id
+
+
+class AdoptsTheEnded(Healthy):
+    def create_run(self, new: NewRun) -> str:
+        run = self._runs.get(new.adopt or "")
+        if run is None or not run.status.terminal:
+            return super().create_run(new)
+        run.tags.update(new.tags)
+        return run.run_id
+
+
+class StealsRuns(Healthy):
+    def create_run(self, new: NewRun) -> str:
+        if new.adopt in self._runs:
+            self._runs[new.adopt].tags[RUN_KEY_TAG] = ""
+        return super().create_run(new)
+
+
+class RenamesTheAdopted(Healthy):
+    def create_run(self, new: NewRun) -> str:
+        run_id = super().create_run(new)
+        self._runs[run_id].new = replace(self._runs[run_id].new, name=new.name)
+        return run_id
+
+
+class AdoptsBesidesItsOwn(Healthy):
+    def create_run(self, new: NewRun) -> str:
+        if new.adopt in self._runs:
+            self._by_key.pop((new.experiment, new.run_key), None)
+        return super().create_run(new)
+
+
 class ForgetsTheParent(Healthy):
     def create_run(self, new: NewRun) -> str:
         return super().create_run(replace(new, parent_id=None))
@@ -283,6 +333,13 @@ BUGS: dict[type[Healthy], str] = {
     CreatesTwice: "test_one_key_is_one_run",
     RevivesTheDeleted: "test_a_deleted_run_is_not_made_again",
     ForgetsTheParent: "test_a_child_knows_its_parent",
+    AdoptsNone: "test_a_running_run_without_a_key_is_adopted_as_it_is",
+    AdoptsOnce: "test_an_adopted_run_is_adopted_again_whatever_became_of_it",
+    AdoptsByIdAlone: "test_an_adopted_run_is_found_by_its_key",
+    AdoptsTheEnded: "test_what_cannot_be_adopted_is_as_if_it_were_not_named",
+    StealsRuns: "test_what_cannot_be_adopted_is_as_if_it_were_not_named",
+    RenamesTheAdopted: "test_a_running_run_without_a_key_is_adopted_as_it_is",
+    AdoptsBesidesItsOwn: "test_who_has_a_run_adopts_none",
     OverwritesParams: "test_a_param_never_changes_and_nothing_else_of_the_batch_is_lost",
     LosesTheBatchOfARefusedParam: "test_a_param_never_changes_and_nothing_else_of_the_batch_is_lost",
     KeepsTheFirstTag: "test_the_last_tag_wins",

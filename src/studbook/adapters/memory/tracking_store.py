@@ -65,6 +65,9 @@ class MemoryTrackingStore:
         refuse_over_limits(self._capabilities, RecordBatch(tags=tags))
         refuse_over_count("tag", tags, self._capabilities.tags_per_run)
         with self._lock:
+            adopted = self._adopted(new, tags)
+            if adopted is not None:
+                return adopted
             if self._experiments.setdefault(new.experiment, Lifecycle.ACTIVE) is Lifecycle.DELETED:
                 raise ExperimentDeleted(
                     f"the experiment {new.experiment!r} is deleted",
@@ -79,6 +82,20 @@ class MemoryTrackingStore:
             self._runs[run_id] = _Run(run_id, new, tags)
             self._by_key[new.experiment, new.run_key] = run_id
             return run_id
+
+    def _adopted(self, new: NewRun, tags: dict[str, str]) -> str | None:
+        run = self._runs.get(new.adopt or "")
+        if run is None or run.lifecycle is Lifecycle.DELETED:
+            return None
+        key = run.tags.get(self._run_key_tag)
+        if key == new.run_key:
+            return run.run_id
+        taken = (new.experiment, new.run_key) in self._by_key
+        if key or run.status.terminal or taken:
+            return None
+        run.tags.update(tags)
+        self._by_key[run.new.experiment, new.run_key] = run.run_id
+        return run.run_id
 
     def record(self, run_id: str, batch: RecordBatch) -> None:
         """See TrackingStore. Over a limit, nothing of the batch is stored."""

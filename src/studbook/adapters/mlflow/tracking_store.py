@@ -15,6 +15,7 @@ from ...ports.metric_points import identity
 from ...ports.run_query import RunQuery
 from ...ports.tracking_store import NewRun
 from ...ports.write_limits import refuse_over_limits
+from .adoption import RunAdoption
 from .backend import Backend
 from .batching import requests
 from .entities import metric_entities, param_entities, status_code, tag_entities
@@ -62,6 +63,7 @@ class MlflowTrackingStore:
         self._deciding = threading.Lock()
         self._reader = RunReader(self._store, capabilities.search_page)
         self._questions = RunReader(self._patient_store, capabilities.search_page)
+        self._adoption = RunAdoption(self._store, self._reader, run_key_tag)
         self._creation = RunCreation(
             self._backend, self._store, self._reader, capabilities, run_key_tag, monotonic_s
         )
@@ -78,7 +80,7 @@ class MlflowTrackingStore:
         that were created with the same tags are repeated creations of ours, and are put in the bin.
         """
         with self._deciding:
-            return self._creation.create(new)
+            return self._adoption.adopt(new) or self._creation.create(new)
 
     def record(self, run_id: str, batch: RecordBatch) -> None:
         """See TrackingStore. Over a length limit, nothing of the batch is stored."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from ...domain.keys import RunKey
 from ...domain.run import RunStatus
 from ...domain.store_writes import MetricPoint, RecordBatch
 from ...domain.stored_run import StoredRun
-from ..tracking_store import NewRun
+from ..tracking_store import NewRun, TrackingStore
 
 RUN_KEY_TAG = "contract.run_key"
 START = 1_700_000_000_000
@@ -43,6 +44,13 @@ def new_run(experiment: str, started_at_ms: int = START, tags: Mapping[str, str]
     """A run to create, with a key of its own."""
     key = fresh_key()
     return NewRun(key, experiment, "a run", started_at_ms, {RUN_KEY_TAG: key, **(tags or {})})
+
+
+def keyless_run(store: TrackingStore, experiment: str) -> str:
+    """A RUNNING run named "somebody else's" without a key, as another tool makes one."""
+    run_id = store.create_run(replace(new_run(experiment), name="somebody else's"))
+    store.record(run_id, RecordBatch(tags={RUN_KEY_TAG: ""}))
+    return run_id
 
 
 def metric(name: str, *values: float, step: int = 0) -> RecordBatch:
