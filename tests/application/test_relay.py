@@ -9,12 +9,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
 from studbook.adapters.memory.delivery_ledger import MemoryDeliveryLedger
 from studbook.application.relay import Delivery
-from studbook.domain.errors import DeliveryPending, TrackingDenied, TrackingUnavailable
+from studbook.domain.errors import DeliveryPending, HomeUnusable, TrackingDenied, TrackingUnavailable
 from studbook.domain.events import Event
 from studbook.domain.run import Ending, EndReason, RunStatus
 from studbook.domain.run_events import (
@@ -631,12 +632,8 @@ class _Watching(MemoryDeliveryLedger):
     def __init__(self) -> None:
         super().__init__()
         self.seen: list[Cursor] = []
-        self.pins: list[bool] = []
-        self.look: Path | None = None
 
     def advance(self, cursor: Cursor, runs: RunChanges = NO_CHANGES) -> None:
-        if self.look is not None:
-            self.pins.append(self.look.exists())
         super().advance(cursor, runs)
         self.seen.append(self.cursor())
 
@@ -652,12 +649,31 @@ def test_cursors_never_go_back(history: list[tuple[int, str, tuple[Event, ...]]]
         assert sum(ledger.cursor().values()) == len(world.events())
 
 
-def test_pins_go_when_the_cursor_has_moved(world: World, tmp_path: Path) -> None:
-    world.say("a", started("a"))
-    logged = _artifact(world, tmp_path, "a", b"weights")
-    world.say("a", logged)
-    ledger = _Watching()
-    ledger.look = world.pins.path(logged.pin)
-    world.relay(ledger).drain()
-    assert ledger.pins == [True]
-    assert not ledger.look.exists()
+def test_no_pin_stays_wherever_the_relay_dies(tmp_path: Path) -> None:
+    at, died = 0, True
+    while died:
+        at += 1
+        world = World(tmp_path / str(at))
+        world.say("a", started("a"))
+        logged = [_artifact(world, tmp_path / str(at), "a", content) for content in (b"one", b"two")]
+        world.say("a", *logged, FINISHED)
+        died = False
+        try:
+            world.relay(cut=Cut(at, SystemExit, after=False)).drain()
+        except SystemExit:
+            died = True
+            world.relay().drain()
+        assert [pin for pin in logged if world.pins.path(pin.pin).exists()] == []
+        assert world.relay().refusals() == ()
+    assert at > 5
+
+
+def test_a_pin_that_cannot_be_removed_stops_nothing(world: World, tmp_path: Path) -> None:
+    def refuse(pin: str) -> None:
+        raise HomeUnusable(f"{pin} cannot be removed", cure="give the home to this user")
+
+    world.say("a", started("a"), _artifact(world, tmp_path, "a", b"weights"), FINISHED)
+    world.pins.release = refuse  # type: ignore[method-assign]
+    with structlog.testing.capture_logs() as logs:
+        assert world.relay().drain() == Delivery(3, 0)
+    assert [entry["event"] for entry in logs] == ["delivered files stay in the home"]

@@ -157,12 +157,12 @@ class DeliveryPass:
             # An end that is refused again ends the run here, though its beginning was taken meanwhile.
             self._ledger.advance({}, run_changes(envelopes, refused=True))
             return
+        self._writer.release(writes)
         self._ledger.advance({}, run_changes(envelopes))
         self._ledger.forget_refusals([(each.writer, each.sequence) for each in envelopes])
         for each in envelopes:
             self._refused[each.run_key].pop((each.writer, each.sequence))
         tally.delivered += len(envelopes)
-        self._writer.release(writes)
 
     def is_settled(self, run_key: RunKey) -> bool:
         """Whether the run is in the store, or will never be."""
@@ -194,10 +194,11 @@ class DeliveryPass:
             self._deliver(envelopes[:middle], held, tally)
             self._deliver(envelopes[middle:], held, tally)
             return
+        # Before the cursor moves: what was released is asked for again, and found stored; what was not, never.
+        self._writer.release(writes)
         cursor = {envelope.writer: envelope.sequence for envelope in envelopes}
         self._ledger.advance(cursor, run_changes(envelopes))
         tally.delivered += len(envelopes)
-        self._writer.release(writes)
 
     def _decide(self, envelope: Envelope, error: StudbookError, held: Held, tally: Tally) -> None:
         if isinstance(error, RunUnknown) and not self._never_began(error.missing):

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import rfc8785
 
-from ..domain.errors import ArtifactInvalid, RunEnded, StudbookError, TrackingUnavailable
+from ..domain.errors import ArtifactInvalid, HomeUnusable, RunEnded, StudbookError, TrackingUnavailable
 from ..domain.keys import RunKey
 from ..domain.store_writes import (
     CreateRun,
@@ -25,12 +25,15 @@ from ..ports.artifact_store import ArtifactStore
 from ..ports.clock import Clock
 from ..ports.delivery_ledger import DeliveryLedger
 from ..ports.event_log import EventLog
+from ..ports.log import get_logger
 from ..ports.pins import Pins
 from ..ports.run_query import ANY_STATUS, RunQuery
 from ..ports.tracking_store import NewRun, TrackingStore
 from .rekeying import Rekeying
 from .spill import is_spilled, join, spill
 from .tag_room import fitted
+
+_log = get_logger(__name__)
 
 
 class RunUnknown(StudbookError):
@@ -87,10 +90,14 @@ class StoreWriter:
             self._record(run_key, batches)
 
     def release(self, writes: Iterable[StoreWrite]) -> None:
-        """Give up the pinned bytes of uploads that will not be asked for again."""
+        """Give up the pinned bytes of uploads that are stored; asked for again, they are found in the store."""
         for write in writes:
             if isinstance(write, UploadArtifact):
-                self._pins.release(write.pin)
+                try:
+                    self._pins.release(write.pin)
+                except HomeUnusable as error:
+                    # They take space, and keep nobody from delivering.
+                    _log.warning("delivered files stay in the home", problem=error.problem, cure=error.cure)
 
     def _create(self, write: CreateRun) -> None:
         if self._ledger.run_id(write.run_key) is not None:
