@@ -127,6 +127,15 @@ def test_refused_events_need_attention(home: Home) -> None:
     assert home.status().needs_attention
 
 
+def test_dismissed_events_are_counted_and_need_nobody(home: Home) -> None:
+    refusal = Refusal("w", 1, RUN, "no")
+    home.ledgers["here"].refuse(refusal)
+    home.ledgers["here"].dismiss((refusal,))
+    found = home.status()
+    assert (found.configured.refusals, found.configured.dismissed) == ((), 1)
+    assert not found.needs_attention
+
+
 def test_open_runs_of_the_dead_need_attention_unless_a_relay_ends_them(home: Home) -> None:
     home.lost_run("w1")
     assert [run.run_key for run in home.status().configured.lost] == [RUN]

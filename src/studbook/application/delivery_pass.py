@@ -13,7 +13,7 @@ from ..domain.keys import RunKey
 from ..domain.projection import project
 from ..domain.redaction import redact
 from ..domain.run import Ending, EndReason, RunStatus
-from ..domain.run_events import ArtifactLogged, DeliveryRefused, RunReaped, RunStarted
+from ..domain.run_events import ArtifactLogged, DeliveryRefused, RefusalDismissed, RunReaped, RunStarted
 from ..domain.run_events import RunEnded as RunEndedEvent
 from ..domain.store_writes import StoreWrite
 from ..domain.vocabulary import Vocabulary
@@ -99,7 +99,7 @@ class DeliveryPass:
         """
         held = Held()
         self._refused.clear()
-        for refusal in self._ledger.refusals():
+        for refusal in (*self._ledger.refusals(), *self._ledger.dismissed()):
             self._remember(refusal)
         cursor = self._ledger.cursor()
         shared = self._shared(cursor)
@@ -127,7 +127,7 @@ class DeliveryPass:
             before = tally.delivered
             self._refused.clear()
             self._stillborn.clear()
-            for refusal in refusals:
+            for refusal in (*refusals, *self._ledger.dismissed()):
                 self._remember(refusal)
             envelopes = self._refused_events(refusals)
             for ends in (False, True):
@@ -194,6 +194,8 @@ class DeliveryPass:
             self._deliver(envelopes[:middle], held, tally)
             self._deliver(envelopes[middle:], held, tally)
             return
+        if dismissals := list(_dismissals(envelopes)):
+            self._ledger.dismiss(dismissals)
         # Before the cursor moves: what was released is asked for again, and found stored; what was not, never.
         self._writer.release(writes)
         cursor = {envelope.writer: envelope.sequence for envelope in envelopes}
@@ -265,6 +267,13 @@ class DeliveryPass:
     def _remember(self, refusal: Refusal) -> None:
         of_run = self._refused.setdefault(refusal.run_key, {})
         of_run[refusal.writer, refusal.sequence] = refusal
+
+
+def _dismissals(envelopes: Iterable[Envelope]) -> Iterator[Refusal]:
+    for envelope in envelopes:
+        event = envelope.event
+        if isinstance(event, RefusalDismissed):
+            yield Refusal(event.writer, event.sequence, envelope.run_key, event.reason)
 
 
 def _kind(error: StudbookError) -> str:

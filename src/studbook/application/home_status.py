@@ -17,8 +17,8 @@ from .writer_watch import Doubt, Look, WriterWatch
 class TargetStatus:
     """The deliveries to one target, by its display text. `oldest_ns` is UTC; `problem` is the relay's last one.
 
-    `lost` are delivered runs whose writers have died, and that nobody has ended yet. `taken_over` says that events
-    which were recorded for other targets went there, too.
+    `dismissed` counts refused events that somebody gave up. `lost` are delivered runs whose writers have died, and
+    that nobody has ended yet. `taken_over` says that events which were recorded for other targets went there, too.
     """
 
     target: str
@@ -26,6 +26,7 @@ class TargetStatus:
     pending: int = 0
     oldest_ns: int | None = None
     refusals: tuple[Refusal, ...] = ()
+    dismissed: int = 0
     relay_at_work: bool = False
     problem: str | None = None
     lost: tuple[StartedRun, ...] = ()
@@ -142,6 +143,7 @@ class ReadStatus:
         return replace(
             status,
             refusals=ledger.refusals(),
+            dismissed=len(ledger.dismissed()),
             relay_at_work=at_work,
             problem=ledger.problem() if status.pending else None,
             lost=tuple(run for run in ledger.open_runs() if look.of(run.writer) is Liveness.DEAD),

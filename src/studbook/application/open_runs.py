@@ -7,11 +7,18 @@ from dataclasses import replace
 
 from ..domain.events import Envelope
 from ..domain.keys import RunKey
-from ..domain.run_events import ArtifactAcquired, DeliveryRefused, RunEnded, RunReaped, RunStarted
+from ..domain.run_events import (
+    ArtifactAcquired,
+    DeliveryRefused,
+    RefusalDismissed,
+    RunEnded,
+    RunReaped,
+    RunStarted,
+)
 from ..ports.delivery_ledger import DeliveryLedger, RunChanges, StartedRun
 from ..ports.event_log import EventLog
 
-_NOT_OF_THE_RUN = (ArtifactAcquired, DeliveryRefused)
+_NOT_OF_THE_RUN = (ArtifactAcquired, DeliveryRefused, RefusalDismissed)
 """Facts about a run that others record, long after it."""
 
 

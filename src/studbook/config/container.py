@@ -9,6 +9,7 @@ from ..application.benchmark import BenchmarkModel
 from ..application.bus import Bus
 from ..application.champions import ChooseChampions
 from ..application.delivery import InlineDelivery, ManualDelivery, SidecarDelivery
+from ..application.dismiss import DismissRefusals
 from ..application.final_training import TrainFinal
 from ..application.fold_runner import FoldRunner
 from ..application.home_status import ReadStatus
@@ -149,6 +150,7 @@ class Container(containers.DeclarativeContainer):
         denied_pause_s=loaded.provided.settings.retry.denied_pause,
     )
     sync = providers.Singleton(SyncHome, event_log, ledger, relay.provider, clock)
+    dismiss = providers.Singleton(DismissRefusals, event_log, ledger, clock)
     survey = providers.Singleton(journal_survey, home, watch)
     ledger_of = providers.Singleton(ledgers, home, target, ledger)
     status = providers.Singleton(ReadStatus, survey, ledger_of, leases, watch, loaded.provided.target.display)

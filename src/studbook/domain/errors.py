@@ -151,6 +151,12 @@ class DeliveryPending(StudbookError):
     exit_code = 4
 
 
+class RefusalNotFound(StudbookError):
+    """No refused event has this name."""
+
+    exit_code = 3
+
+
 class TrackingError(StudbookError):
     """The tracking backend did not do what was asked."""
 

@@ -24,6 +24,7 @@ from .run_events import (
     MetricsLogged,
     ParamsLogged,
     RecordWritten,
+    RefusalDismissed,
     RunEnded,
     RunHeartbeat,
     RunReaped,
@@ -74,6 +75,7 @@ Event = Annotated[
     | ConversionStarted
     | ModelConverted
     | DeliveryRefused
+    | RefusalDismissed
     | RunReaped,
     Field(discriminator="kind"),
 ]

@@ -32,6 +32,7 @@ from .run_events import (
     MetricsLogged,
     ParamsLogged,
     RecordWritten,
+    RefusalDismissed,
     RunEnded,
     RunHeartbeat,
     RunReaped,
@@ -74,7 +75,7 @@ def project(envelope: Envelope, vocabulary: Vocabulary = DEFAULT_VOCABULARY) -> 
     Raises JournalError for an event that names no run, or holds a manifest that does not parse.
     """
     event = envelope.event
-    if isinstance(event, ArtifactAcquired | DeliveryRefused):
+    if isinstance(event, ArtifactAcquired | DeliveryRefused | RefusalDismissed):
         return ()
     if envelope.run_key is None:
         raise JournalError(

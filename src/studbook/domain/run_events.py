@@ -113,6 +113,15 @@ class DeliveryRefused(Value):
     reason: str
 
 
+class RefusalDismissed(Value):
+    """Somebody decided that a refused event need not be delivered any more. Its payload stays in the journal."""
+
+    kind: Literal["RefusalDismissed"] = "RefusalDismissed"
+    writer: str
+    sequence: int
+    reason: str
+
+
 class RunReaped(Value):
     """A run whose writer had died was ended, at the time of its last event; a trial counts as FAILED."""
 

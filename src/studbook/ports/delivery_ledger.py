@@ -88,7 +88,15 @@ class DeliveryLedger(Protocol):
         ...
 
     def refuse(self, refusal: Refusal) -> None:
-        """Keep a refusal; the same event twice is one."""
+        """Keep a refusal; the same event twice is one, and a dismissed one stays dismissed."""
+        ...
+
+    def dismiss(self, refusals: Iterable[Refusal]) -> None:
+        """Nobody need do anything about these any more: they are `dismissed`, known before or not. All or none."""
+        ...
+
+    def dismissed(self) -> tuple[Refusal, ...]:
+        """All dismissed refusals, in the order of their events."""
         ...
 
     def forget_refusals(self, events: Iterable[tuple[str, int]]) -> None:
@@ -99,5 +107,5 @@ class DeliveryLedger(Protocol):
         ...
 
     def refusals(self) -> tuple[Refusal, ...]:
-        """All refusals, in the order of their events."""
+        """All refusals that are not dismissed, in the order of their events."""
         ...

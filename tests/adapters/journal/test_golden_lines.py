@@ -1,5 +1,6 @@
 """Journals of every schema version are read for ever. Changing a golden line breaks every user's journals: a new
-schema gets a new golden folder and an upcaster, and the old folders stay.
+schema gets a new golden folder and an upcaster, and the old folders stay. What is added to a schema gets lines in a
+segment of its own.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ RUN = RunKey("rk3:" + "ab" * 32)
 FIRST_NS = 1_700_000_000_000_000_001
 
 
-def _golden(version: int) -> Path:
-    (segment,) = (Path(__file__).parent / f"golden_v{version}" / "journal").iterdir()
-    return segment
+def _golden(version: int) -> list[Path]:
+    return sorted((Path(__file__).parent / f"golden_v{version}" / "journal").iterdir())
 
 
 def _read(home: Path, version: int) -> list[Envelope]:
     (home / "journal").mkdir(parents=True)
-    shutil.copy(_golden(version), home / "journal")
+    for segment in _golden(version):
+        shutil.copy(segment, home / "journal")
     log = JournalEventLog(home, clock=ManualClock(), ids=CountingIds(), target="memory")
     read = list(log.read())
     assert log.damage() == ()
@@ -42,8 +43,8 @@ def _read(home: Path, version: int) -> list[Envelope]:
 
 
 def _recorded(version: int) -> list[dict[str, JsonValue]]:
-    _, *lines = _golden(version).read_text(encoding="utf-8").splitlines()
-    return [json.loads(line[9:]) for line in lines]
+    segments = [path.read_text(encoding="utf-8").splitlines() for path in _golden(version)]
+    return [json.loads(line[9:]) for _, *lines in segments for line in lines]
 
 
 @pytest.mark.parametrize("version", range(1, CURRENT_SCHEMA.version + 1))
@@ -77,7 +78,7 @@ def test_this_version_writes_its_golden_lines(tmp_path: Path) -> None:
         target="memory",
         project="golden",
     )
-    golden = _golden(1).read_bytes().splitlines(keepends=True)
+    golden = _golden(1)[0].read_bytes().splitlines(keepends=True)
     head, lines = golden[0], golden[3:6]
     spread = {"nan": math.nan, "up": math.inf, "down": -math.inf}
     for step in range(2):

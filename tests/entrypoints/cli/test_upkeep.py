@@ -124,6 +124,11 @@ _CALLS: list[tuple[str, list[str] | str, dict[str, str]]] = [
     ("restore", _RESTORE, {}),
     ("resending sync", [*_REFUSED, "sync", "--refused", "--json"], {}),
     ("resent status", [*_REFUSED, "status", "--json"], {}),
+    ("delete again", _DELETE, {}),
+    ("refusing once more", [*_REFUSED, "sync"], {}),
+    ("dismissing nothing", [*_REFUSED, "sync", "--dismiss", "nobody/1"], {}),
+    ("dismissing", [*_REFUSED, "sync", "--dismiss", "all", "--json"], {}),
+    ("dismissed status", [*_REFUSED, "status"], {}),
     ("close", "book.close()", {}),
 ]
 
@@ -131,6 +136,7 @@ _CALLS: list[tuple[str, list[str] | str, dict[str, str]]] = [
 _BAD: dict[str, tuple[list[str], str]] = {
     "timeout": (["sync", "--timeout", "soon"], "--timeout 'soon'"),
     "endless": (["sync", "--follow", "--timeout", "9"], "--follow has no end"),
+    "endless too": (["sync", "--follow", "--dismiss", "all"], "--follow has no end"),
     "older": (["reap", "--older-than", "-3"], "--older-than"),
     "kind": (["events", "--kind", "MetricLogged"], "did you mean MetricsLogged?"),
     "nonsense": (["events", "--kind", "xyz"], "RunStarted"),
@@ -304,6 +310,20 @@ def test_refused_events_are_told_and_sent_again(answers: dict[str, Answer], fold
     resending = answers["resending sync"]
     assert (resending.code, resending.document["resent"], resending.document["refused"]) == (0, 1, [])
     assert answers["resent status"].document["targets"][0]["refused"] == []
+
+
+def test_what_can_never_succeed_is_dismissed(answers: dict[str, Answer], folder: Path) -> None:
+    assert answers["refusing once more"].code == 4
+    assert "--dismiss all" in answers["refusing once more"].out
+    nothing = answers["dismissing nothing"]
+    assert (nothing.code, nothing.out) == (3, "")
+    assert "'nobody/1'" in nothing.err
+    dismissing = answers["dismissing"]
+    (dismissed,) = dismissing.document["dismissed"]
+    assert (dismissing.code, dismissing.document["refused"]) == (0, [])
+    assert "deleted" in dismissed["reason"]
+    assert answers["dismissed status"].code == 0
+    assert "1 refused event dismissed" in answers["dismissed status"].out
 
 
 # --- reap

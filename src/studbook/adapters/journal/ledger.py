@@ -9,7 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from filelock import FileLock, Timeout
 
@@ -30,6 +30,10 @@ PRAGMA synchronous = FULL;
 CREATE TABLE IF NOT EXISTS cursor (writer TEXT PRIMARY KEY, sequence INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS run (run_key TEXT PRIMARY KEY, run_id TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS refusal (
+    writer TEXT NOT NULL, sequence INTEGER NOT NULL, run_key TEXT, reason TEXT NOT NULL,
+    PRIMARY KEY (writer, sequence)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS dismissal (
     writer TEXT NOT NULL, sequence INTEGER NOT NULL, run_key TEXT, reason TEXT NOT NULL,
     PRIMARY KEY (writer, sequence)
 ) WITHOUT ROWID;
@@ -152,9 +156,25 @@ class JournalDeliveryLedger:
 
     def refuse(self, refusal: Refusal) -> None:
         """Keep a refusal; the first one of an event stays."""
-        row = (refusal.writer, refusal.sequence, refusal.run_key, refusal.reason)
         with self._transaction() as database:
-            database.execute("INSERT OR IGNORE INTO refusal VALUES (?, ?, ?, ?)", row)
+            database.execute(
+                "INSERT OR IGNORE INTO refusal SELECT ?1, ?2, ?3, ?4"
+                " WHERE NOT EXISTS (SELECT 1 FROM dismissal WHERE writer = ?1 AND sequence = ?2)",
+                _row(refusal),
+            )
+
+    def dismiss(self, refusals: Iterable[Refusal]) -> None:
+        """Move the refusals to the dismissed ones."""
+        rows = [_row(refusal) for refusal in refusals]
+        with self._transaction() as database:
+            database.executemany("INSERT OR IGNORE INTO dismissal VALUES (?, ?, ?, ?)", rows)
+            database.executemany(
+                "DELETE FROM refusal WHERE writer = ? AND sequence = ?", [row[:2] for row in rows]
+            )
+
+    def dismissed(self) -> tuple[Refusal, ...]:
+        """All dismissed refusals, by writer and sequence."""
+        return self._kept("dismissal")
 
     def forget_refusals(self, events: Iterable[tuple[str, int]]) -> None:
         """Drop the refusals of these events."""
@@ -163,9 +183,12 @@ class JournalDeliveryLedger:
 
     def refusals(self) -> tuple[Refusal, ...]:
         """All refusals, by writer and sequence."""
+        return self._kept("refusal")
+
+    def _kept(self, table: Literal["refusal", "dismissal"]) -> tuple[Refusal, ...]:
         with self._transaction() as database:
             rows = database.execute(
-                "SELECT writer, sequence, run_key, reason FROM refusal ORDER BY writer, sequence"
+                f"SELECT writer, sequence, run_key, reason FROM {table} ORDER BY writer, sequence"  # noqa: S608  # ours
             ).fetchall()
         return tuple(
             Refusal(writer, sequence, RunKey(run_key) if run_key is not None else None, reason)
@@ -204,6 +227,10 @@ class JournalDeliveryLedger:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise cannot_open(error, self._folder) from error
+
+
+def _row(refusal: Refusal) -> tuple[str, int, str | None, str]:
+    return refusal.writer, refusal.sequence, refusal.run_key, refusal.reason
 
 
 def _bound(database: sqlite3.Connection, run_key: RunKey) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from ...domain.keys import RunKey
@@ -23,6 +23,7 @@ class MemoryDeliveryLedger:
         self._runs: dict[RunKey, str] = {}
         self._open: dict[tuple[RunKey, str], StartedRun] = {}
         self._refusals: dict[tuple[str, int], Refusal] = {}
+        self._dismissed: dict[tuple[str, int], Refusal] = {}
 
     @contextlib.contextmanager
     def lease(self, timeout_s: float) -> Iterator[bool]:
@@ -79,8 +80,23 @@ class MemoryDeliveryLedger:
 
     def refuse(self, refusal: Refusal) -> None:
         """Keep a refusal; the first one of an event stays."""
+        event = (refusal.writer, refusal.sequence)
         with self._lock:
-            self._refusals.setdefault((refusal.writer, refusal.sequence), refusal)
+            if event not in self._dismissed:
+                self._refusals.setdefault(event, refusal)
+
+    def dismiss(self, refusals: Iterable[Refusal]) -> None:
+        """Move the refusals to the dismissed ones."""
+        with self._lock:
+            for refusal in refusals:
+                event = (refusal.writer, refusal.sequence)
+                self._dismissed.setdefault(event, refusal)
+                self._refusals.pop(event, None)
+
+    def dismissed(self) -> tuple[Refusal, ...]:
+        """All dismissed refusals, by writer and sequence."""
+        with self._lock:
+            return _in_order(self._dismissed)
 
     def forget_refusals(self, events: Iterable[tuple[str, int]]) -> None:
         """Drop the refusals of these events."""
@@ -91,4 +107,8 @@ class MemoryDeliveryLedger:
     def refusals(self) -> tuple[Refusal, ...]:
         """All refusals, by writer and sequence."""
         with self._lock:
-            return tuple(refusal for _, refusal in sorted(self._refusals.items(), key=lambda item: item[0]))
+            return _in_order(self._refusals)
+
+
+def _in_order(refusals: Mapping[tuple[str, int], Refusal]) -> tuple[Refusal, ...]:
+    return tuple(refusals[event] for event in sorted(refusals))

@@ -47,6 +47,7 @@ def _document(cli: CommandLine, found: HomeStatus) -> dict[str, object]:
                 "pending": each.pending,
                 "oldest": None if each.oldest_ns is None else moment(each.oldest_ns),
                 "refused": refusals(each.refusals),
+                "dismissed": each.dismissed,
                 "relay_at_work": each.relay_at_work,
                 "problem": each.problem,
                 "lost_runs": [{"run": run.run_key, "writer": run.writer} for run in each.lost],
@@ -101,6 +102,8 @@ def _target(cli: CommandLine, target: TargetStatus) -> list[str]:
     if target.waits and not target.relay_at_work:
         lines.append(f"  `{sync_command(cli, target)}` delivers them")
     lines += [f"  {line}" for line in refusal_lines(target.refusals, sync_command(cli, target))]
+    if target.dismissed:
+        lines.append(f"  {count(target.dismissed, 'refused event')} dismissed")
     if target.lost:
         runs = ", ".join(short_key(run.run_key) for run in target.lost)
         lines.append(f"  {count(len(target.lost), 'open run')} of programs that died: {runs}")

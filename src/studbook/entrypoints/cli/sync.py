@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ...application.home_status import HomeStatus, TargetStatus
     from ...application.sync import Synced
     from ...config.container import Container
+    from ...ports.delivery_ledger import Refusal
 
 
 def sync(
@@ -34,6 +35,13 @@ def sync(
     refused: Annotated[
         bool, typer.Option("--refused", help="Also send again what the backend refused before.")
     ] = False,
+    dismiss: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="REF",
+            help="First put a refused event away for good: <writer>/<sequence>, a run, or all; may be given again.",
+        ),
+    ] = None,
     timeout: Annotated[
         str | None,
         typer.Option(
@@ -48,21 +56,25 @@ def sync(
     """
     from ...application.sync import NOTHING_DONE
 
-    if follow and (refused or timeout is not None):
-        raise typer.BadParameter("--follow has no end: give --refused or --timeout in a call of their own")
+    if follow and (refused or dismiss or timeout is not None):
+        raise typer.BadParameter(
+            "--follow has no end: give --refused, --dismiss or --timeout in a call of their own"
+        )
     limit = seconds(timeout, "--timeout")
+    dismissed: tuple[Refusal, ...] = ()
     everything = cli.options.tracking_uri is not None
     carriers = [wired(cli), _to_one(cli)] if everything else [wired(cli)]
     if follow:
         _follow(carriers[-1])
         done = [carrier.sync().done() for carrier in carriers]
     elif cli.loaded.home.is_dir():
+        dismissed = carriers[0].dismiss()(dismiss or ())
         # With all targets: first what is this one's own, whose files are then no longer needed in the home.
         done = [carrier.sync()(limit, refused=refused) for carrier in carriers]
     else:
         cli.output.note(f"there is no home {cli.loaded.home}: nothing was recorded")
         done = [NOTHING_DONE]
-    _answer(cli, done, carriers[0].status()(), everything=everything)
+    _answer(cli, done, dismissed, carriers[0].status()(), everything=everything)
 
 
 def _to_one(cli: CommandLine) -> Container:
@@ -80,7 +92,14 @@ def _follow(container: Container) -> None:
         return
 
 
-def _answer(cli: CommandLine, done: list[Synced], status: HomeStatus, *, everything: bool) -> None:
+def _answer(
+    cli: CommandLine,
+    done: list[Synced],
+    dismissed: tuple[Refusal, ...],
+    status: HomeStatus,
+    *,
+    everything: bool,
+) -> None:
     last = done[-1]
     delivered, resent = sum(each.delivered for each in done), sum(each.resent for each in done)
     others = [] if everything else [each for each in status.others if each.pending or each.refusals]
@@ -90,6 +109,7 @@ def _answer(cli: CommandLine, done: list[Synced], status: HomeStatus, *, everyth
         "target": target,
         "delivered": delivered,
         "resent": resent,
+        "dismissed": refusals(dismissed),
         "pending": last.pending,
         "refused": refusals(last.refusals),
         "other_targets": [
@@ -109,6 +129,8 @@ def _answer(cli: CommandLine, done: list[Synced], status: HomeStatus, *, everyth
     lines = [f"{target}: {what}"]
     if resent:
         lines.append(f"{count(resent, 'event')} taken that had been refused")
+    if dismissed:
+        lines.append(f"{count(len(dismissed), 'refused event')} dismissed")
     if last.pending:
         lines.append(
             f"{count(last.pending, 'event')} pending: `{sync_command(cli, status.configured)}` goes on"

@@ -97,6 +97,7 @@ def refusal_lines(refused: tuple[Refusal, ...], command: str) -> list[str]:
         f"{count(len(refused), 'event')} refused:",
         *(f"  {each.writer}/{each.sequence}  {short_key(each.run_key)}  {each.reason}" for each in refused),
         f"  mend the cause; `{command} --refused` then sends them again",
+        f"  or give them up: `{command} --dismiss all`, or one of them by its name",
     ]
 
 

@@ -107,6 +107,25 @@ class DeliveryLedgerContract:
         ledger.refuse(mended)
         assert ledger.refusals() == (kept, mended)
 
+    def test_a_dismissed_refusal_is_kept_apart_and_does_not_come_back(
+        self, open_ledger: Callable[[], DeliveryLedger]
+    ) -> None:
+        ledger = open_ledger()
+        kept, hopeless, unheard = (Refusal("a", number, RUN, f"no {number}") for number in (1, 2, 3))
+        for refusal in (kept, hopeless):
+            ledger.refuse(refusal)
+        assert ledger.dismissed() == ()
+        ledger.dismiss((unheard, hopeless))
+        ledger.dismiss((hopeless,))
+        ledger.dismiss(())
+        for refusal in (hopeless, unheard):
+            ledger.refuse(refusal)
+        for same in (ledger, open_ledger()):
+            assert same.refusals() == (kept,)
+            assert same.dismissed() == (hopeless, unheard)
+        ledger.forget_refusals([("a", 1), ("a", 2)])
+        assert (ledger.refusals(), ledger.dismissed()) == ((), (hopeless, unheard))
+
     def test_a_problem_stays_until_there_is_none(self, open_ledger: Callable[[], DeliveryLedger]) -> None:
         ledger = open_ledger()
         assert ledger.problem() is None
