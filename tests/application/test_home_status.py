@@ -20,7 +20,7 @@ from studbook.ports.event_log import Cursor
 from studbook.ports.journal_survey import DamagedPlace, JournalView, Unread
 
 RUN = RunKey.of({"name": "run"})
-DAMAGE = DamagedPlace("w1-001.jsonl", 10, 5, "a checksum does not hold", "compare", holds=False)
+DAMAGE = DamagedPlace("w1", "w1-001.jsonl", 10, 5, "a checksum does not hold", "compare", holds=False)
 
 
 @dataclass

@@ -56,12 +56,19 @@ class Serving:
         self.clock = _Scripted()
         self.ledger = _Watched()
         self.processes = MemoryProcesses()
+        self.forgotten: list[str] = []
         self.folder = MemoryLeaseFolder()
         watch = WriterWatch(MemoryLeases(self.folder, self.processes), self.clock)
         relay_log = self.world.new_log()
         reap = ReapDead(relay_log, self.ledger, watch, self.clock, "studbook")
         self.service = RelayService(
-            self.world.relay(self.ledger), self.ledger, reap, watch, self.clock, denied_pause_s=1.0
+            self.world.relay(self.ledger),
+            self.ledger,
+            reap,
+            watch,
+            self.clock,
+            forget_dead=lambda: self.forgotten.append(self.world.log.writer),
+            denied_pause_s=1.0,
         )
 
     def comes(self) -> None:
@@ -114,6 +121,7 @@ def test_it_ends_the_runs_of_who_dies(serving: Serving) -> None:
     serving.service.run()
     assert serving.world.run("mine").status is RunStatus.KILLED
     assert serving.world.run("mine").tags["studbook.end_reason"] == "lost"
+    assert serving.forgotten == [serving.world.log.writer]
 
 
 def test_a_second_one_leaves_the_work_to_the_first(serving: Serving) -> None:
@@ -147,3 +155,4 @@ def test_it_stops_when_it_is_told(serving: Serving) -> None:
     serving.clock.then = [serving.says, serving.service.stop]
     serving.service.run(stay=True)
     assert serving.world.run("mine").status is RunStatus.RUNNING
+    assert serving.forgotten == []

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from ..domain.liveness import Liveness
 from ..ports.delivery_ledger import DeliveryLedger, Refusal, StartedRun
-from ..ports.event_log import Cursor
 from ..ports.journal_survey import JournalSurvey, JournalView
 from ..ports.leases import Leases
+from .undelivered import delivered_to_own
 from .writer_watch import Doubt, Look, WriterWatch
 
 
@@ -100,14 +100,7 @@ class ReadStatus:
         look = self._watch.look()
         writers = {self._target: frozenset[str](), **self._survey.targets()}
         ledgers = {target: self._ledger_of(target) for target in writers}
-        view = self._survey.look(
-            {
-                writer: sequence
-                for target, ledger in ledgers.items()
-                for writer, sequence in _cursor(ledger).items()
-                if writer in writers[target]
-            }
-        )
+        view = self._survey.look(delivered_to_own(writers, ledgers))
         targets = [self._status(target, ledger, writers, view, look) for target, ledger in ledgers.items()]
         return HomeStatus(
             targets=tuple(sorted(targets, key=lambda each: (not each.configured, each.target))),
@@ -149,7 +142,3 @@ class ReadStatus:
             lost=tuple(run for run in ledger.open_runs() if look.of(run.writer) is Liveness.DEAD),
             taken_over=not others.isdisjoint(ledger.cursor()),
         )
-
-
-def _cursor(ledger: DeliveryLedger | None) -> Cursor:
-    return {} if ledger is None else ledger.cursor()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..domain.errors import DeliveryPending, HomeUnusable, TrackingError
 from ..domain.liveness import Liveness
 from ..ports.clock import Clock
@@ -35,6 +37,7 @@ class RelayService:
         watch: WriterWatch,
         clock: Clock,
         *,
+        forget_dead: Callable[[], object],
         denied_pause_s: float = 60.0,
     ) -> None:
         self._relay = relay
@@ -42,6 +45,7 @@ class RelayService:
         self._reap = reap
         self._watch = watch
         self._clock = clock
+        self._forget_dead = forget_dead
         self._denied_pause_s = denied_pause_s
         self._stopping = False
 
@@ -71,9 +75,11 @@ class RelayService:
             # A look before the delivery: what a writer that is dead by then has written is all there to read.
             alive = self._anybody_lives()
             delivered = self._deliver()
-            self._reap_dead()
-            if delivered and not alive and not stay and not self._relay.pending():
-                return
+            self._guarded(self._reap)
+            if delivered and not alive and not self._relay.pending():
+                self._guarded(self._forget_dead)
+                if not stay:
+                    return
             self._clock.sleep(_POLL_S)
 
     def _deliver(self) -> bool:
@@ -97,9 +103,9 @@ class RelayService:
         while not self._stopping and self._clock.monotonic_ns() < until:
             self._clock.sleep(_NAP_S)
 
-    def _reap_dead(self) -> None:
+    def _guarded(self, look_after: Callable[[], object]) -> None:
         try:
-            self._reap()
+            look_after()
         except HomeUnusable as error:
             _log.error("the dead cannot be told from the living", problem=error.problem)
 

@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..ports.delivery_ledger import DeliveryLedger
 from ..ports.event_log import Cursor
+
+
+def delivered_to_own(
+    writers: Mapping[str, frozenset[str]], ledgers: Mapping[str, DeliveryLedger | None]
+) -> Cursor:
+    """Up to where each writer's events are delivered to the target that they were recorded for; both by target."""
+    return {
+        writer: sequence
+        for target, ledger in ledgers.items()
+        if ledger is not None
+        for writer, sequence in ledger.cursor().items()
+        if writer in writers[target]
+    }
 
 
 def undelivered(ledger: DeliveryLedger, wanted: Cursor) -> int:

@@ -12,6 +12,7 @@ from ..application.delivery import InlineDelivery, ManualDelivery, SidecarDelive
 from ..application.dismiss import DismissRefusals
 from ..application.final_training import TrainFinal
 from ..application.fold_runner import FoldRunner
+from ..application.forget_dead import ForgetDead
 from ..application.home_status import ReadStatus
 from ..application.keepalive import KeepAlive
 from ..application.lineage import TraceLineage
@@ -140,6 +141,11 @@ class Container(containers.DeclarativeContainer):
         batch=loaded.provided.settings.delivery.batch,
     )
     reap = providers.Singleton(ReapDead, event_log, ledger, watch, clock, project.provided.name)
+    sync = providers.Singleton(SyncHome, event_log, ledger, relay.provider, clock)
+    dismiss = providers.Singleton(DismissRefusals, event_log, ledger, clock)
+    survey = providers.Singleton(journal_survey, home, watch)
+    ledger_of = providers.Singleton(ledgers, home, target, ledger)
+    forget_dead = providers.Singleton(ForgetDead, survey, ledger_of, leases, watch)
     relay_service = providers.Singleton(
         RelayService,
         relay,
@@ -147,12 +153,9 @@ class Container(containers.DeclarativeContainer):
         reap,
         watch,
         clock,
+        forget_dead=forget_dead,
         denied_pause_s=loaded.provided.settings.retry.denied_pause,
     )
-    sync = providers.Singleton(SyncHome, event_log, ledger, relay.provider, clock)
-    dismiss = providers.Singleton(DismissRefusals, event_log, ledger, clock)
-    survey = providers.Singleton(journal_survey, home, watch)
-    ledger_of = providers.Singleton(ledgers, home, target, ledger)
     status = providers.Singleton(ReadStatus, survey, ledger_of, leases, watch, loaded.provided.target.display)
     whole_log = providers.Singleton(whole_journal, home, clock, ids, target, project, watch)
     list_events = providers.Singleton(ListEvents, whole_log, clock)

@@ -22,6 +22,7 @@ class Unread:
 class DamagedPlace:
     """A place that could not be read. With `holds`, its writer's later events wait for it to be mended."""
 
+    writer: str
     segment: str
     offset: int
     size: int

@@ -114,7 +114,7 @@ _CALLS: list[tuple[str, list[str] | str, dict[str, str]]] = [
     ("reap", [*_KILLED, "reap", "--json"], {}),
     ("reap again", [*_KILLED, "reap"], {}),
     ("reaped", [*_KILLED, "runs", "--status", "KILLED", "--json"], {}),
-    ("reaped status", [*_KILLED, "status"], {}),
+    ("reaped status", [*_KILLED, "status", "--json"], {}),
     ("open", _OPEN, {}),
     ("refused sync", [*_REFUSED, "sync"], {}),
     ("delete", _DELETE, {}),
@@ -340,7 +340,7 @@ def test_a_killed_program_is_seen_and_its_runs_are_ended(answers: dict[str, Answ
     assert "0 runs ended" in answers["reap again"].out
     (run,) = answers["reaped"].document
     assert (run["name"], run["end_reason"], run["metrics"]) == ("lost", "lost", {"loss": 0.5})
-    assert answers["reaped status"].code == 0
+    assert (answers["reaped status"].code, answers["reaped status"].document["writers"]) == (0, [])
 
 
 # --- wrong calls, and calls without an end

@@ -57,6 +57,7 @@ class HomeJournalSurvey:
 
 def _place(damage: Damage) -> DamagedPlace:
     return DamagedPlace(
+        writer=damage.writer,
         segment=damage.segment,
         offset=damage.offset,
         size=damage.size,

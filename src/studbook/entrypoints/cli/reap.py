@@ -44,7 +44,9 @@ def reap(
     if cli.loaded.home.is_dir():
         _announce(cli, container.watch())
         report = container.reap()(wait=True, older_than_s=limit, dry_run=dry_run)
-        problem = _delivered(container) if report.reaped and not dry_run else None
+        if not dry_run:
+            problem = _delivered(container) if report.reaped else None
+            container.forget_dead()()
     else:
         cli.output.note(f"there is no home {cli.loaded.home}: nothing was recorded")
     cli.output.show(

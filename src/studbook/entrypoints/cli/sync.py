@@ -71,6 +71,7 @@ def sync(
         dismissed = carriers[0].dismiss()(dismiss or ())
         # With all targets: first what is this one's own, whose files are then no longer needed in the home.
         done = [carrier.sync()(limit, refused=refused) for carrier in carriers]
+        carriers[0].forget_dead()()
     else:
         cli.output.note(f"there is no home {cli.loaded.home}: nothing was recorded")
         done = [NOTHING_DONE]
