@@ -22,7 +22,7 @@ from studbook.application.keepalive import KeepAlive
 from studbook.domain.errors import HomeUnusable, JournalError
 from studbook.domain.events import Envelope
 from studbook.domain.keys import RunKey
-from studbook.domain.run_events import RunHeartbeat
+from studbook.domain.run_events import RunHeartbeat, RunReaped
 from studbook.ports.clock import Clock
 from studbook.ports.event_log import Happening
 
@@ -289,6 +289,20 @@ def test_trouble_that_is_over_ends_and_would_be_told_again(world: World) -> None
         world.leases.failing = True
         world.beat_for(50)
     assert [entry["action"] for entry in logs] == ["lease", "lease"]
+
+
+def test_a_run_that_others_ended_while_the_program_slept_is_told_of(world: World) -> None:
+    ids = CountingIds()
+    ids.writer()
+    reaper = MemoryEventLog(world.clock, ids, journal=world.log.journal)
+    for run in (ONE, TWO):
+        world.keep.opened(run)
+    reaper.append(Happening(RunReaped(reason="lost", last_event_ns=1), ONE, world.clock.now_ns()))
+    world.clock.advance(91)
+    with structlog.testing.capture_logs() as logs:
+        world.beat_for(200)
+    assert [(entry["run"], entry["log_level"]) for entry in logs] == [(ONE, "warning")]
+    assert {run for run, _ in world.log.beats()} == {TWO}
 
 
 def test_closing_gives_the_lease_back(world: World) -> None:

@@ -21,6 +21,7 @@ from ..ports.clock import Clock
 from ..ports.delivery_ledger import DeliveryLedger, Refusal
 from ..ports.event_log import Cursor, EventLog, Happening
 from ..ports.log import get_logger
+from .late_events import late_runs
 from .open_runs import run_changes
 from .store_writer import RunUnknown, StoreWriter
 
@@ -90,6 +91,7 @@ class DeliveryPass:
         self._clock = clock
         self._refused: dict[RunKey | None, dict[tuple[str, int], Refusal]] = {}
         self._stillborn: set[RunKey] = set()
+        self._marked: set[RunKey] = set()
 
     def run(self, tally: Tally, unawaited: frozenset[str] = frozenset()) -> Held:
         """Go over everything that is in the log now; counts into `tally`.
@@ -194,6 +196,7 @@ class DeliveryPass:
             self._deliver(envelopes[:middle], held, tally)
             self._deliver(envelopes[middle:], held, tally)
             return
+        self._mark_late(envelopes)
         if dismissals := list(_dismissals(envelopes)):
             self._ledger.dismiss(dismissals)
         # Before the cursor moves: what was released is asked for again, and found stored; what was not, never.
@@ -201,6 +204,12 @@ class DeliveryPass:
         cursor = {envelope.writer: envelope.sequence for envelope in envelopes}
         self._ledger.advance(cursor, run_changes(envelopes))
         tally.delivered += len(envelopes)
+
+    def _mark_late(self, envelopes: list[Envelope]) -> None:
+        open_runs = {run.run_key: run.seen_ns for run in self._ledger.open_runs()}
+        for run_key in late_runs(envelopes, open_runs) - self._marked:
+            self._writer.mark_late(run_key)
+            self._marked.add(run_key)
 
     def _decide(self, envelope: Envelope, error: StudbookError, held: Held, tally: Tally) -> None:
         if isinstance(error, RunUnknown) and not self._never_began(error.missing):

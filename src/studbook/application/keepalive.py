@@ -10,11 +10,13 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from ..domain.keys import RunKey
+from ..domain.liveness import TTL_S
 from ..domain.run_events import RunHeartbeat
 from ..ports.clock import Clock
 from ..ports.event_log import EventLog, Happening
 from ..ports.leases import Leases
 from ..ports.log import get_logger
+from .wake_up import WakeUp
 
 RENEW_EVERY_S: Final = 15.0
 HEARTBEAT_AFTER_S: Final = 60.0
@@ -44,7 +46,8 @@ class KeepAlive:
     """One daemon thread, from the first event on, that does file I/O only and never raises into the program.
 
     It renews the lease every `interval_s` seconds, syncs the log every `fsync_interval_s` (None: never), and
-    appends a heartbeat for each open run without other events for `heartbeat_s`. A forked child is another
+    appends a heartbeat for each open run without other events for `heartbeat_s`. After it stood still for more than
+    `ttl_s`, it tells of the runs that others have ended. A forked child is another
     writer with runs of its own, so it begins anew. Close it after the runs have ended, before the log.
     """
 
@@ -57,6 +60,7 @@ class KeepAlive:
         interval_s: float = RENEW_EVERY_S,
         fsync_interval_s: float | None = 1.0,
         heartbeat_s: float = HEARTBEAT_AFTER_S,
+        ttl_s: float = TTL_S,
     ) -> None:
         self._log = log
         self._leases = leases
@@ -64,6 +68,7 @@ class KeepAlive:
         self._interval_ns = int(interval_s * _NS)
         self._fsync_ns = None if fsync_interval_s is None else int(fsync_interval_s * _NS)
         self._heartbeat_ns = int(heartbeat_s * _NS)
+        self._wake_up = WakeUp(log, clock, ttl_s=ttl_s)
         self._closed = False
         self._begin()
         _at_forks().add(self)
@@ -105,6 +110,7 @@ class KeepAlive:
         if now >= self._renew_at:
             self._renew_at = now + self._interval_ns
             self._guarded("lease", lambda: self._leases.renew(writer))
+            self._guarded("wake-up", self._look_back)
         if self._fsync_ns is not None and now >= self._sync_at:
             self._sync_at = now + self._fsync_ns
             self._guarded("sync", self._log.sync)
@@ -134,6 +140,7 @@ class KeepAlive:
             self._touched = {}
             self._writer = writer = self._log.writer
             self._guarded("lease", lambda: self._leases.hold(writer))
+            self._wake_up.begin()
             now = self._clock.monotonic_ns()
             self._renew_at, self._sync_at = now + self._interval_ns, now + (self._fsync_ns or 0)
             self._guarded("thread", self._start_thread)
@@ -151,6 +158,18 @@ class KeepAlive:
                 self._woken = False
                 if self._closed:
                     return
+
+    def _look_back(self) -> None:
+        with self._changing:
+            open_runs = frozenset(self._active_ns)
+        for run_key in self._wake_up.ended_meanwhile(open_runs):
+            self.ended(run_key)
+            _log.warning(
+                "run was ended by others, who took this program for dead",
+                run=str(run_key),
+                then="what it logs is still delivered, its end is not",
+                cure="repeat the work in a new run if its status matters",
+            )
 
     def _heartbeats(self, now: int) -> None:
         """Under the lock, so that no heartbeat of a run follows its end."""

@@ -9,6 +9,7 @@ import rfc8785
 
 from ..domain.errors import ArtifactInvalid, HomeUnusable, RunEnded, StudbookError, TrackingUnavailable
 from ..domain.keys import RunKey
+from ..domain.run import EndReason
 from ..domain.store_writes import (
     CreateRun,
     EndRun,
@@ -88,6 +89,15 @@ class StoreWriter:
                     self._end(write, held.pop(write.run_key, []))
         for run_key, batches in held.items():
             self._record(run_key, batches)
+
+    def mark_late(self, run_key: RunKey) -> None:
+        """Note on a run that was reaped that more of it came afterwards; nothing on a run that ended otherwise."""
+        run_id = self._run_id(run_key)
+        reason = self._vocabulary.find("run.end_reason", self._store.get_run(run_id).tags)
+        if reason is not None and reason[1] == EndReason.LOST:
+            self._store.record(
+                run_id, RecordBatch(tags=dict([self._vocabulary.write("run.late_events", True)]))
+            )
 
     def release(self, writes: Iterable[StoreWrite]) -> None:
         """Give up the pinned bytes of uploads that are stored; asked for again, they are found in the store."""

@@ -168,6 +168,7 @@ class Container(containers.DeclarativeContainer):
         interval_s=loaded.provided.settings.leases.interval,
         fsync_interval_s=loaded.provided.settings.journal.fsync_interval,
         heartbeat_s=loaded.provided.settings.leases.heartbeat,
+        ttl_s=loaded.provided.settings.leases.ttl,
     )
     delivery = providers.Selector(
         providers.Callable(build.delivery_mode, loaded),
