@@ -501,6 +501,14 @@ def test_an_event_that_no_store_can_hold_does_not_hold_up_the_rest(world: World)
     assert world.run("a").status is RunStatus.FINISHED
 
 
+def test_tags_that_would_rewrite_what_a_run_is_are_refused_and_the_rest_goes_on(world: World) -> None:
+    world.say("a", started("a"), TagsSet(tags={"studbook.stage": "benchmark"}), _metric(1.0), FINISHED)
+    assert world.relay().drain() == Delivery(4, 1)
+    assert world.relay().refusals()[0].reason.startswith("TagConflict: ")
+    run = world.run("a")
+    assert (run.status, run.tags["studbook.stage"]) == (RunStatus.FINISHED, "final_training")
+
+
 def test_a_refused_artifact_keeps_its_bytes(world: World, tmp_path: Path) -> None:
     world.say("a", started("a"))
     logged = _artifact(world, tmp_path, "a", b"weights")

@@ -21,7 +21,7 @@ from generated_events import (
     tags_of,
 )
 from studbook.domain import events
-from studbook.domain.errors import JournalError
+from studbook.domain.errors import JournalError, TagConflict
 from studbook.domain.keys import (
     DataKey,
     EvalKey,
@@ -88,6 +88,19 @@ STARTS = (
     "FinalTrainingStarted",
     "ConversionStarted",
 )
+
+
+@pytest.mark.parametrize("name", ["run.stage", "run.writer", "study.key", "trial.params", "benchmark.key"])
+def test_what_a_run_is_is_never_rewritten(name: str) -> None:
+    key_of_tag = DEFAULT_VOCABULARY.key(name)
+    with pytest.raises(TagConflict, match=key_of_tag):
+        project(envelope(TagsSet(tags={"note": "mine", key_of_tag: "other"})))
+
+
+def test_a_run_that_gets_another_key_is_told() -> None:
+    tags = {DEFAULT_VOCABULARY.key("run.key"): str(PARENT), DEFAULT_VOCABULARY.key("run.attempt"): "2"}
+    (write,) = project(envelope(TagsSet(tags=tags)))
+    assert tags_of(write) == tags
 
 
 def test_every_event_has_a_rule_or_is_a_fact_of_this_machine() -> None:

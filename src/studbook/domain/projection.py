@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from . import product_projection as product
 from . import search_projection as search
-from .errors import JournalError
+from .errors import JournalError, TagConflict
 from .events import Envelope
 from .keys import RunKey
 from .manifest import ArtifactKind, ArtifactManifest
@@ -68,11 +68,15 @@ from .vocabulary import DEFAULT_VOCABULARY, Vocabulary
 
 Writes = tuple[StoreWrite, ...]
 
+_REKEYED = ("run.key", "run.attempt")
+"""What a run is told when another home has its key."""
+
 
 def project(envelope: Envelope, vocabulary: Vocabulary = DEFAULT_VOCABULARY) -> Writes:
     """The store writes of one event, in order. Metric times are the event's own, by floor to milliseconds.
 
-    Raises JournalError for an event that names no run, or holds a manifest that does not parse.
+    Raises JournalError for an event that names no run, or holds a manifest that does not parse, and TagConflict for
+    tags that would rewrite what a run is.
     """
     event = envelope.event
     if isinstance(event, ArtifactAcquired | DeliveryRefused | RefusalDismissed):
@@ -132,6 +136,14 @@ def _params_logged(event: ParamsLogged, run: RunWrites) -> Writes:
 
 
 def _tags_set(event: TagsSet, run: RunWrites) -> Writes:
+    rekeyed = {run.vocabulary.key(name) for name in _REKEYED}
+    rewritten = sorted(key for key in event.tags if run.vocabulary.tells_identity(key) and key not in rekeyed)
+    if rewritten:
+        raise TagConflict(
+            f"run {run.run_key}: {', '.join(rewritten)} would be rewritten, and tell what the run is",
+            cure="set tags of your own; what a run is, is said by its start events, once",
+            tags=rewritten,
+        )
     return run.record(tags=event.tags)
 
 

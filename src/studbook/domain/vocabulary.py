@@ -169,6 +169,11 @@ class Vocabulary:
         """Whether users may not write the key: it belongs to studbook or to a backend."""
         return (key.startswith(RESERVED_PREFIXES) and key not in _USERS_OWN) or key in self._written
 
+    def tells_identity(self, key: str) -> bool:
+        """Whether the key is that of a tag which runs carry from their start event on."""
+        owner = self._owners.get(key)
+        return owner is not None and bool(owner[0].required)
+
     def declares(self, key: str) -> bool:
         """Whether a declared tag is read from this key."""
         return key in self._owners
