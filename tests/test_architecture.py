@@ -85,6 +85,17 @@ def test_each_module_says_what_it_is_and_is_not_too_long(path: Path) -> None:
     assert len(text.splitlines()) <= 400
 
 
+def test_only_our_own_processes_handle_signals_and_change_their_environment() -> None:
+    own = {"entrypoints/cli/main.py", "entrypoints/relay_process.py", "entrypoints/own_process.py"}
+    changing = ("signal.signal(", "os.environ[", "os.environ.setdefault(", "os.putenv(", "os.environ.pop(")
+    found = {
+        str(path.relative_to(PACKAGE))
+        for path in MODULES
+        if any(word in path.read_text(encoding="utf-8") for word in changing)
+    }
+    assert found == own
+
+
 def test_no_module_of_a_folder_re_exports_others() -> None:
     """A package's `__init__` is its docstring; only the public API has more."""
     for path in MODULES:

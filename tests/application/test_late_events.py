@@ -8,7 +8,9 @@ import pytest
 
 from studbook.adapters.memory.event_log import MemoryEventLog
 from studbook.application.late_events import late_runs
+from studbook.application.open_runs import run_changes
 from studbook.domain.events import Envelope, Event
+from studbook.domain.keys import RunKey
 from studbook.domain.run import Ending, EndReason, RunStatus
 from studbook.domain.run_events import MetricsLogged, RunEnded, RunHeartbeat, RunReaped, TagsSet
 from studbook.domain.stage import Stage
@@ -93,6 +95,10 @@ def envelopes(*events: Event) -> list[Envelope]:
     ]
 
 
+def found_late(recorded: list[Envelope], open_runs: dict[RunKey, int]) -> frozenset[RunKey]:
+    return late_runs(recorded, run_changes(recorded), open_runs)
+
+
 REAPED = RunReaped(reason="lost", last_event_ns=1)
 
 
@@ -100,7 +106,7 @@ REAPED = RunReaped(reason="lost", last_event_ns=1)
     ("events", "late"),
     [
         ((FIRST,), True),
-        ((RunHeartbeat(),), False),
+        ((RunHeartbeat(),), True),
         ((started("mine"), FIRST), False),
         ((REAPED, FIRST), True),
         ((FIRST, started("mine")), False),
@@ -112,7 +118,7 @@ REAPED = RunReaped(reason="lost", last_event_ns=1)
     ids=lambda value: "+".join(event.kind for event in value) if isinstance(value, tuple) else str(value),
 )
 def test_what_is_late_is_seen_from_the_events(events: tuple[Event, ...], *, late: bool) -> None:
-    assert late_runs(envelopes(*events), {}) == ({run_key("mine")} if late else set())
+    assert found_late(envelopes(*events), {}) == ({run_key("mine")} if late else set())
 
 
 @pytest.mark.parametrize(
@@ -122,5 +128,5 @@ def test_what_is_late_is_seen_from_the_events(events: tuple[Event, ...], *, late
 def test_an_open_run_is_late_when_it_was_reaped_before_its_last_event(
     event: Event, seen_ns: int, *, late: bool
 ) -> None:
-    found = late_runs(envelopes(event), {run_key("mine"): seen_ns})
+    found = found_late(envelopes(event), {run_key("mine"): seen_ns})
     assert found == ({run_key("mine")} if late else set())

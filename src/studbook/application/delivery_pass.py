@@ -18,7 +18,7 @@ from ..domain.run_events import RunEnded as RunEndedEvent
 from ..domain.store_writes import StoreWrite
 from ..domain.vocabulary import Vocabulary
 from ..ports.clock import Clock
-from ..ports.delivery_ledger import DeliveryLedger, Refusal
+from ..ports.delivery_ledger import DeliveryLedger, Refusal, RunChanges
 from ..ports.event_log import Cursor, EventLog, Happening
 from ..ports.log import get_logger
 from .late_events import late_runs
@@ -196,18 +196,19 @@ class DeliveryPass:
             self._deliver(envelopes[:middle], held, tally)
             self._deliver(envelopes[middle:], held, tally)
             return
-        self._mark_late(envelopes)
+        changes = run_changes(envelopes)
+        self._mark_late(envelopes, changes)
         if dismissals := list(_dismissals(envelopes)):
             self._ledger.dismiss(dismissals)
         # Before the cursor moves: what was released is asked for again, and found stored; what was not, never.
         self._writer.release(writes)
         cursor = {envelope.writer: envelope.sequence for envelope in envelopes}
-        self._ledger.advance(cursor, run_changes(envelopes))
+        self._ledger.advance(cursor, changes)
         tally.delivered += len(envelopes)
 
-    def _mark_late(self, envelopes: list[Envelope]) -> None:
+    def _mark_late(self, envelopes: list[Envelope], changes: RunChanges) -> None:
         open_runs = {run.run_key: run.seen_ns for run in self._ledger.open_runs()}
-        for run_key in late_runs(envelopes, open_runs) - self._marked:
+        for run_key in late_runs(envelopes, changes, open_runs) - self._marked:
             self._writer.mark_late(run_key)
             self._marked.add(run_key)
 

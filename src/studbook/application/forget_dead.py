@@ -44,6 +44,7 @@ class ForgetDead:
         dead = frozenset(writer for writer, liveness in look.liveness.items() if liveness is Liveness.DEAD)
         if dead <= self._undone:
             return ()
+        self._undone = dead
         done = tuple(sorted(dead - self._busy()))
         for writer in done:
             self._leases.release(writer)

@@ -1,4 +1,4 @@
-"""Data of runs that were ended before it came: their writer was taken for dead, and woke up."""
+"""Events of runs that were ended before they came: their writer was taken for dead, and woke up."""
 
 from __future__ import annotations
 
@@ -6,39 +6,24 @@ from collections.abc import Iterable, Mapping
 
 from ..domain.events import Envelope
 from ..domain.keys import RunKey
-from ..domain.run_events import (
-    ArtifactLogged,
-    MetricsLogged,
-    ParamsLogged,
-    RecordWritten,
-    RunReaped,
-    RunStarted,
-    TagsSet,
-)
-
-_DATA = (ParamsLogged, TagsSet, MetricsLogged, ArtifactLogged, RecordWritten)
+from ..domain.run_events import RunReaped
+from ..ports.delivery_ledger import RunChanges
 
 
-def late_runs(envelopes: Iterable[Envelope], open_runs: Mapping[RunKey, int]) -> frozenset[RunKey]:
-    """The runs that have data among these events though they were not open before, or that were reaped before their
-    last event. `open_runs` tells when the last one of each open run happened, UTC ns.
+def late_runs(
+    envelopes: Iterable[Envelope], changes: RunChanges, open_runs: Mapping[RunKey, int]
+) -> frozenset[RunKey]:
+    """The runs that have events here though they were not open before, or that were reaped before their last event.
 
+    `changes` are what these events change; `open_runs` tells when the last event of each open run happened, UTC ns.
     Who has ended the others is not known here.
     """
-    begun = set(open_runs)
-    reaped_ns: dict[RunKey, int] = {}
-    logged_ns: dict[RunKey, int] = {}
-    for envelope in envelopes:
-        key, event = envelope.run_key, envelope.event
-        if key is None:
-            continue
-        if isinstance(event, RunStarted):
-            begun.add(key)
-        elif isinstance(event, RunReaped):
-            reaped_ns.setdefault(key, envelope.occurred_at_ns)
-        elif isinstance(event, _DATA):
-            logged_ns[key] = max(envelope.occurred_at_ns, logged_ns.get(key, 0))
-    too_late = {
-        key for key, at_ns in reaped_ns.items() if max(logged_ns.get(key, 0), open_runs.get(key, 0)) > at_ns
-    }
-    return frozenset(logged_ns.keys() - begun | too_late)
+    begun = {run.run_key for run in changes.started}
+    late = {key for key in changes.seen if key not in open_runs and key not in begun}
+    if changes.ended:
+        for envelope in envelopes:
+            key = envelope.run_key
+            if key is not None and isinstance(envelope.event, RunReaped):
+                last_ns = max(changes.seen.get(key, 0), open_runs.get(key, 0))
+                late |= {key} if last_ns > envelope.occurred_at_ns else set()
+    return frozenset(late)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..domain.errors import DeliveryPending, HomeUnusable, TrackingError
+from ..domain.errors import DeliveryPending, HomeUnusable, JournalError, TrackingError
 from ..domain.liveness import Liveness
 from ..ports.clock import Clock
 from ..ports.delivery_ledger import DeliveryLedger
@@ -75,9 +75,9 @@ class RelayService:
             # A look before the delivery: what a writer that is dead by then has written is all there to read.
             alive = self._anybody_lives()
             delivered = self._deliver()
-            self._guarded(self._reap)
+            self._reap_dead()
             if delivered and not alive and not self._relay.pending():
-                self._guarded(self._forget_dead)
+                self._tidy_up()
                 if not stay:
                     return
             self._clock.sleep(_POLL_S)
@@ -103,9 +103,15 @@ class RelayService:
         while not self._stopping and self._clock.monotonic_ns() < until:
             self._clock.sleep(_NAP_S)
 
-    def _guarded(self, look_after: Callable[[], object]) -> None:
+    def _tidy_up(self) -> None:
         try:
-            look_after()
+            self._forget_dead()
+        except (HomeUnusable, JournalError) as error:
+            _log.error("leases of the dead stay", problem=error.problem)
+
+    def _reap_dead(self) -> None:
+        try:
+            self._reap()
         except HomeUnusable as error:
             _log.error("the dead cannot be told from the living", problem=error.problem)
 

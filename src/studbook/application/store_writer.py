@@ -92,7 +92,9 @@ class StoreWriter:
 
     def mark_late(self, run_key: RunKey) -> None:
         """Note on a run that was reaped that more of it came afterwards; nothing on a run that ended otherwise."""
-        run_id = self._run_id(run_key)
+        run_id = self._ledger.run_id(run_key)
+        if run_id is None:
+            return
         reason = self._vocabulary.find("run.end_reason", self._store.get_run(run_id).tags)
         if reason is not None and reason[1] == EndReason.LOST:
             self._store.record(
