@@ -10,15 +10,22 @@ from studbook.adapters.memory.event_log import MemoryEventLog
 from studbook.application.late_events import late_runs
 from studbook.application.open_runs import run_changes
 from studbook.domain.events import Envelope, Event
-from studbook.domain.keys import RunKey
+from studbook.domain.keys import ProtocolKey, RunKey, TrialKey
 from studbook.domain.run import Ending, EndReason, RunStatus
 from studbook.domain.run_events import MetricsLogged, RunEnded, RunHeartbeat, RunReaped, TagsSet
+from studbook.domain.search_events import RefitLinked
 from studbook.domain.stage import Stage
 
 from .relay_world import FINISHED, World, run_key, started
 
 LATE = "studbook.late_events"
 FIRST, SECOND = (MetricsLogged(metrics={"loss": 0.5}, step=step) for step in (1, 2))
+LINKED = RefitLinked(
+    trial_run=run_key("trial"),
+    trial_key=TrialKey.of({}),
+    protocol=ProtocolKey.of({}),
+    content_digest="sha256:" + "0" * 64,
+)
 INTERRUPTED = RunEnded(ending=Ending.killed(EndReason.INTERRUPTED))
 
 
@@ -77,6 +84,16 @@ def test_a_run_that_ended_by_itself_has_none(world: World) -> None:
     world.relay().drain()
     assert world.run("mine").tags["note"] == "of another writer"
     assert LATE not in world.run("mine").tags
+
+
+def test_a_run_that_is_gone_stops_nothing(world: World, reaper: MemoryEventLog) -> None:
+    world.say("mine", started("mine"), FIRST)
+    reap(world, reaper)
+    world.relay().drain()
+    world.store._runs.clear()
+    world.say("mine", LINKED)
+    world.relay().drain()
+    assert world.relay().pending() == 0
 
 
 def test_a_reaped_run_without_more_data_has_none(world: World, reaper: MemoryEventLog) -> None:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import rfc8785
 
-from ..domain.errors import ArtifactInvalid, HomeUnusable, RunEnded, StudbookError, TrackingUnavailable
+from ..domain.errors import (
+    ArtifactInvalid,
+    HomeUnusable,
+    RunEnded,
+    RunNotFound,
+    StudbookError,
+    TrackingRefused,
+    TrackingUnavailable,
+)
 from ..domain.keys import RunKey
 from ..domain.run import EndReason
 from ..domain.store_writes import (
@@ -95,11 +104,12 @@ class StoreWriter:
         run_id = self._ledger.run_id(run_key)
         if run_id is None:
             return
-        reason = self._vocabulary.find("run.end_reason", self._store.get_run(run_id).tags)
-        if reason is not None and reason[1] == EndReason.LOST:
-            self._store.record(
-                run_id, RecordBatch(tags=dict([self._vocabulary.write("run.late_events", True)]))
-            )
+        # Nobody misses the note on a run that is gone.
+        with contextlib.suppress(RunNotFound, TrackingRefused):
+            reason = self._vocabulary.find("run.end_reason", self._store.get_run(run_id).tags)
+            if reason is not None and reason[1] == EndReason.LOST:
+                tags = dict([self._vocabulary.write("run.late_events", True)])
+                self._store.record(run_id, RecordBatch(tags=tags))
 
     def release(self, writes: Iterable[StoreWrite]) -> None:
         """Give up the pinned bytes of uploads that are stored; asked for again, they are found in the store."""
