@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from studbook.adapters.memory.event_log import MemoryEventLog
+from studbook.adapters.memory.fluent_runs import MemoryFluentRuns
 from studbook.application.bus import Bus
 from studbook.application.open_run import OpenRun
 from studbook.application.recorder import Recorder
@@ -34,4 +35,6 @@ class FailingLog(MemoryEventLog):
 def open_run_on(world: World, log: MemoryEventLog, *, strict: bool = False) -> OpenRun:
     """Opens runs that are recorded in this log."""
     recorder = Recorder(log, world.clock, Bus(), strict=strict)
-    return OpenRun(recorder, RunOpening(world.project), world.builder, world.catalog(), world.ids)
+    return OpenRun(
+        recorder, RunOpening(world.project), world.builder, world.catalog(), world.ids, MemoryFluentRuns()
+    )

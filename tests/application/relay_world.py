@@ -12,6 +12,7 @@ from studbook.adapters.memory.artifact_store import MemoryArtifactStore
 from studbook.adapters.memory.clock import ManualClock
 from studbook.adapters.memory.delivery_ledger import MemoryDeliveryLedger
 from studbook.adapters.memory.event_log import MemoryEventLog, MemoryJournal
+from studbook.adapters.memory.fluent_runs import MemoryFluentRuns
 from studbook.adapters.memory.ids import CountingIds
 from studbook.adapters.memory.tracking_store import MemoryTrackingStore
 from studbook.application.bus import Bus
@@ -160,7 +161,9 @@ class World:
         """Opens runs as a book does."""
         project = project or self.project
         opening = RunOpening(project)
-        return OpenRun(self.recorder(log), opening, self.builder, self.catalog(project), self.ids)
+        return OpenRun(
+            self.recorder(log), opening, self.builder, self.catalog(project), self.ids, MemoryFluentRuns()
+        )
 
     def events(self) -> list[Event]:
         """All events of the home, by writer."""

@@ -39,6 +39,14 @@ def test_the_python_of_a_page_runs_in_memory(tmp_path: Path, name: str) -> None:
     assert not list(tmp_path.glob("*.db"))
 
 
+def test_the_python_of_the_page_on_mlflow_runs_beside_it(tmp_path: Path) -> None:
+    Page.of("with-mlflow.md").write(tmp_path)
+    done = run(tmp_path, "python page.py", STUDBOOK_DELIVERY__MODE="inline")
+    assert done.returncode == 0, done.stderr
+    assert "active rk3:" in done.stdout
+    assert "adopted True" in done.stdout
+
+
 def test_the_first_sweep_ends_with_verified_files_and_a_lineage(swept: Path) -> None:
     printed = (swept / "printed.txt").read_text(encoding="utf-8")
     assert "best-model VERIFIED" in printed

@@ -14,9 +14,10 @@ from ..domain.keys import RunKey
 from ..domain.naming import check_run_name
 from ..domain.recorded_values import typed_params
 from ..domain.run import Ending, EndReason, RunStatus
-from ..domain.run_events import TagsSet
+from ..domain.run_events import Adoption, TagsSet
 from ..domain.run_identity import ad_hoc
 from ..domain.stage import Stage
+from ..ports.fluent_runs import FluentRuns
 from ..ports.ids import Ids
 from ..ports.log import get_logger
 from .ending import ending_of
@@ -42,12 +43,14 @@ class OpenRun:
         artifacts: ArtifactBuilder,
         catalog: RunCatalog,
         ids: Ids,
+        fluent: FluentRuns,
     ) -> None:
         self._recorder = recorder
         self._opening = opening
         self._artifacts = artifacts
         self._catalog = catalog
         self._ids = ids
+        self._fluent = fluent
         self._begin()
 
     def _begin(self) -> None:
@@ -63,9 +66,12 @@ class OpenRun:
         parent: RunHandle | None = None,
         params: Mapping[str, object] | None = None,
         tags: Mapping[str, str] | None = None,
+        adopt: str | None = None,
     ) -> RunHandle:
         """A handle to a new run. A child lies in its parent's experiment. Raises NameInvalid, ParamInvalid,
         ReservedTag, TagInvalid, UndeclaredTag: then no run was opened.
+
+        `adopt` is the backend id of a run that becomes this one, unless it is another run's already.
         """
         checked = check_run_name(name)
         typed = typed_params(params or {})
@@ -84,8 +90,10 @@ class OpenRun:
             recorder=self._recorder,
             artifacts=self._artifacts,
             backend_id=self._backend_id,
+            fluent=self._fluent,
         )
-        started = self._opening.named(identity, checked, experiment, parent.key if parent else None)
+        adoption = None if adopt is None else Adoption(run_id=adopt, even_ended=True)
+        started = self._opening.named(identity, checked, experiment, parent.key if parent else None, adoption)
         handle.begin(started, *([TagsSet(tags=own_tags)] if own_tags else []), params=typed)
         if parent is not None:
             parent.adopt(handle)

@@ -8,7 +8,7 @@ import operator
 import os
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -35,6 +35,7 @@ from ..ports.log import get_logger
 from .ending import ending_of
 
 if TYPE_CHECKING:
+    from ..ports.fluent_runs import FluentRuns
     from .project import Project
     from .recorder import Recorder
     from .store_artifact import ArtifactBuilder
@@ -63,6 +64,7 @@ class RunHandle:
         recorder: Recorder,
         artifacts: ArtifactBuilder,
         backend_id: Callable[[RunKey, float | None], str],
+        fluent: FluentRuns,
     ) -> None:
         self.key = key
         self.stage = stage
@@ -72,6 +74,7 @@ class RunHandle:
         self._recorder = recorder
         self._artifacts = artifacts
         self._backend_id = backend_id
+        self._fluent = fluent
         self._lock = threading.Lock()
         self._process = os.getpid()
         self._metric_names: set[str] = set()
@@ -91,6 +94,20 @@ class RunHandle:
     def backend_id(self, timeout: float | None = None) -> str:
         """The backend's id of this run, delivering first; raises DeliveryPending after `timeout` seconds."""
         return self._backend_id(self.key, timeout)
+
+    @contextlib.contextmanager
+    def as_active_mlflow(self, timeout: float | None = None) -> Iterator[str]:
+        """Within the block, and in this thread, MLflow's active run is this one: autolog and `mlflow.log_figure` write
+        into it. Gives the backend's id, delivering first; raises DeliveryPending after `timeout` seconds, ConfigError
+        where there is no MLflow behind the book.
+
+        What MLflow logs goes to the backend at once, and not through the journal.
+        """
+        if self._ending is not None:
+            raise self._ended()
+        run_id = self.backend_id(timeout)
+        with self._fluent.active(run_id):
+            yield run_id
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Record measured values, all at `step` (0 when not given), with the time of this call.

@@ -46,15 +46,29 @@ class RunOpening:
             parent,
         )
 
-    def named(self, identity: RunIdentity, name: str, experiment: str, parent: RunKey | None) -> RunStarted:
-        """The event for a run that the user named."""
-        return self._event(identity, name, experiment, parent)
+    def named(
+        self,
+        identity: RunIdentity,
+        name: str,
+        experiment: str,
+        parent: RunKey | None,
+        adopt: Adoption | None = None,
+    ) -> RunStarted:
+        """The event for a run that the user named, and may take over."""
+        return self._event(identity, name, experiment, parent, adopt)
 
     def experiment_of(self, stage: Stage, family: str | None = None) -> str:
         """The experiment of a root run."""
         return self.project.experiment_of(stage, family)
 
-    def _event(self, identity: RunIdentity, name: str, experiment: str, parent: RunKey | None) -> RunStarted:
+    def _event(
+        self,
+        identity: RunIdentity,
+        name: str,
+        experiment: str,
+        parent: RunKey | None,
+        adopt: Adoption | None = None,
+    ) -> RunStarted:
         return RunStarted(
             project=self.project.name,
             stage=identity.stage,
@@ -66,7 +80,7 @@ class RunOpening:
             environment=self.project.environment,
             created_by=self.project.created_by,
             version=self.project.version,
-            adopt=self._adoption(),
+            adopt=adopt or self._adoption(),
         )
 
     def _adoption(self) -> Adoption | None:

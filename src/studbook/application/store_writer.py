@@ -142,10 +142,13 @@ class StoreWriter:
                 tags,
                 parent_id,
                 write.adopt,
+                write.adopt_ended,
             ),
         )
         if run_id == write.adopt:
             self._store.record(run_id, RecordBatch(tags=write.adopted_tags))
+        elif write.adopt is not None:
+            _log.warning("run not adopted", run=str(write.run_key), asked_for=write.adopt, instead=run_id)
         self._ledger.bind(write.run_key, run_id)
 
     def _parent_id(self, write: CreateRun, parent: RunKey) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..ports.clock import Clock
     from ..ports.delivery_ledger import DeliveryLedger
     from ..ports.event_log import EventLog
+    from ..ports.fluent_runs import FluentRuns
     from ..ports.ids import Ids
     from ..ports.leases import Leases
     from ..ports.locks import Locks
@@ -108,6 +109,23 @@ def relay_backoff(loaded: LoadedSettings) -> Backoff:
         transfer_base_s=retry.transfer_base,
         transfer_cap_s=retry.transfer_cap,
     )
+
+
+def fluent_kind(loaded: LoadedSettings) -> str:
+    """Every backend but memory is one that MLflow's own functions can write to."""
+    return "memory" if loaded.target.kind is TargetKind.MEMORY else "mlflow"
+
+
+def memory_fluent_runs() -> FluentRuns:
+    from ..adapters.memory.fluent_runs import MemoryFluentRuns
+
+    return MemoryFluentRuns()
+
+
+def mlflow_fluent_runs(target: TrackingTarget) -> FluentRuns:
+    from ..adapters.mlflow.fluent_runs import MlflowFluentRuns
+
+    return MlflowFluentRuns(target.uri)
 
 
 def unsupported_store(target: TrackingTarget) -> TrackingStore:

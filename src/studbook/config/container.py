@@ -189,7 +189,12 @@ class Container(containers.DeclarativeContainer):
     )
     catalog = providers.Singleton(RunCatalog, tracking_store, artifact_store, delivery, project)
 
-    open_run = providers.Singleton(OpenRun, recorder, opening, artifacts, catalog, ids)
+    fluent_runs = providers.Selector(
+        providers.Callable(build.fluent_kind, loaded),
+        memory=providers.Singleton(build.memory_fluent_runs),
+        mlflow=providers.Singleton(build.mlflow_fluent_runs, target),
+    )
+    open_run = providers.Singleton(OpenRun, recorder, opening, artifacts, catalog, ids, fluent_runs)
     fold_runner = providers.Singleton(FoldRunner, recorder, opening)
     trial_runner = providers.Singleton(TrialRunner, recorder, fold_runner)
     history = providers.Singleton(HistoryReader, catalog, recorder, project.provided.name)

@@ -119,6 +119,10 @@ class TagConflict(TagInvalid):
     """An identity tag would be rewritten with another value."""
 
 
+class RunIdInvalid(InvalidInput):
+    """What was given as a run of the backend is none."""
+
+
 class RunEnded(StudbookError):
     """The run has a terminal status, and terminal is final."""
 

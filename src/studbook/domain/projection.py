@@ -123,12 +123,12 @@ def _run_started(event: RunStarted, run: RunWrites) -> Writes:
     return (created, *run.record(tags=tags))
 
 
-def _adoption(adopt: Adoption | None, run: RunWrites) -> tuple[str | None, dict[str, str]]:
-    """The run to take over, and what it is told when it is."""
+def _adoption(adopt: Adoption | None, run: RunWrites) -> tuple[str | None, bool, dict[str, str]]:
+    """The run to take over, whether also when it has ended, and what it is told when it is."""
     if adopt is None:
-        return None, {}
+        return None, False, {}
     ended_by = "service" if adopt.ended_by_service else None
-    return adopt.run_id, run.tags(None, {"run.adopted": True, "run.ended_by": ended_by})
+    return adopt.run_id, adopt.even_ended, run.tags(None, {"run.adopted": True, "run.ended_by": ended_by})
 
 
 def _params_logged(event: ParamsLogged, run: RunWrites) -> Writes:

@@ -16,15 +16,17 @@ from .value import Value
 class Adoption(Value):
     """A run of the backend that stands open already, to be taken over.
 
-    `ended_by_service`: whoever made it, a job's service, ends it, too.
+    `ended_by_service`: whoever made it, a job's service, ends it, too. `even_ended`: the user asked for this very run,
+    so that it is taken over also when it has ended by the time of delivery.
     """
 
     run_id: str
     ended_by_service: bool = False
+    even_ended: bool = False
 
 
 class RunStarted(Value):
-    """A run was opened. With `adopt`, in a run that the backend has already, if that is still RUNNING."""
+    """A run was opened. With `adopt`, in a run that the backend has already."""
 
     kind: Literal["RunStarted"] = "RunStarted"
     project: str

@@ -17,7 +17,8 @@ from .run_events import RunStarted
 class CreateRun:
     """Create the run if no run has this key yet. `tags` hold its identity; `begun` is the event it comes from.
 
-    `adopt` is the backend id of a run to take over instead, which then gets `adopted_tags`, too.
+    `adopt` is the backend id of a run to take over instead, `adopt_ended` also when it has ended; it then gets
+    `adopted_tags`, too.
     """
 
     run_key: RunKey
@@ -28,6 +29,7 @@ class CreateRun:
     parent: RunKey | None = None
     begun: RunStarted | None = None
     adopt: str | None = None
+    adopt_ended: bool = False
     adopted_tags: dict[str, str] = field(default_factory=dict)
 
 

@@ -16,7 +16,7 @@ from ..application.sweep_session import SweepRequest
 from ..config.container import Container
 from ..config.settings import load_settings
 from ..domain.data import EvalSpec
-from ..domain.errors import StudyInvalid
+from ..domain.errors import RunIdInvalid, StudyInvalid
 from ..domain.search_space import SearchSpace
 from ..domain.study import Budget, FoldAggregate, Objective, Pruning, Sampling, SeedPolicy, StudyDefinition
 from ..domain.training import ExecSpec
@@ -113,11 +113,17 @@ class Studbook:
         parent: RunHandle | None = None,
         params: Mapping[str, object] | None = None,
         tags: Mapping[str, str] | None = None,
+        adopt: object = None,
     ) -> RunHandle:
         """Open a run of your own: always a new one. Leaving its `with` block ends it: FINISHED, or FAILED on an
         exception, which passes through unchanged.
+
+        `adopt` is an MLflow run, or its id, that was opened by other means: it becomes this run, and keeps its name
+        and experiment. If the backend has none, or it is a run of studbook already, a run of its own is made.
         """
-        return self.container.open_run()(name, stage=stage, parent=parent, params=params, tags=tags)
+        return self.container.open_run()(
+            name, stage=stage, parent=parent, params=params, tags=tags, adopt=_run_id(adopt)
+        )
 
     def sweep(
         self,
@@ -369,6 +375,19 @@ class Studbook:
         if said is not None:
             return said
         return _EXIT_TRANSIENT_S if self.container.machine().is_transient() else _EXIT_S
+
+
+def _run_id(run: object) -> str | None:
+    """The id of an MLflow run, of whatever class, or the id itself."""
+    if run is None or isinstance(run, str):
+        return run
+    run_id = getattr(getattr(run, "info", None), "run_id", None)
+    if not isinstance(run_id, str):
+        raise RunIdInvalid(
+            f"{run!r:.100} is no MLflow run",
+            cure="give adopt= what mlflow.start_run() or mlflow.active_run() returned, or a run id",
+        )
+    return run_id
 
 
 def _length(labels: Sequence[object] | None) -> int | None:

@@ -18,7 +18,7 @@ from .run_query import RunQuery
 class NewRun:
     """A run to create. `tags` hold its run key under the vocabulary's key; `parent_id` is a backend id.
 
-    `adopt` is the backend id of a run that may become this one instead.
+    `adopt` is the backend id of a run that may become this one instead, `adopt_ended` even if it has ended.
     """
 
     run_key: RunKey
@@ -28,6 +28,7 @@ class NewRun:
     tags: dict[str, str]
     parent_id: str | None = None
     adopt: str | None = None
+    adopt_ended: bool = False
 
 
 class TrackingStore(Protocol):
@@ -43,8 +44,9 @@ class TrackingStore(Protocol):
     def create_run(self, new: NewRun) -> str:
         """The backend id of the one run with this key: found (deleted ones included), adopted, else created.
 
-        The run to adopt is taken if it has this key already, or is RUNNING, active and without a key: it gets the
-        tags, and keeps its name, experiment, start and all else. Otherwise it is as if none had been named.
+        The run to adopt is taken if it has this key already, or is RUNNING (or `adopt_ended`), active and without a
+        key: it gets the tags, and keeps its name, experiment, start and all else. Otherwise it is as if none had
+        been named.
         Creates the experiment when it is missing. Raises ExperimentDeleted when its name is held by a deleted
         one, RunDeleted when the run with this key was deleted.
         """

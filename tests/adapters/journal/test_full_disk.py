@@ -30,7 +30,7 @@ home, ids, clock = Path(sys.argv[1]), SystemIds(), SystemClock()
 log = JournalEventLog(home, clock=clock, ids=ids, target="memory")
 recorder = Recorder(log, clock, Bus(), strict=sys.argv[2] == "strict")
 artifacts = ArtifactBuilder(HomePins(home, ids), clock, "1")
-open_run = OpenRun(recorder, RunOpening(Project(version="1")), artifacts, None, ids)
+open_run = OpenRun(recorder, RunOpening(Project(version="1")), artifacts, None, ids, None)
 
 def disk(size):
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))

@@ -160,6 +160,11 @@ class AdoptsTheEnded(Healthy):
         return run.run_id
 
 
+class LeavesTheEnded(Healthy):
+    def create_run(self, new: NewRun) -> str:
+        return super().create_run(replace(new, adopt_ended=False))
+
+
 class StealsRuns(Healthy):
     def create_run(self, new: NewRun) -> str:
         if new.adopt in self._runs:
@@ -337,6 +342,7 @@ BUGS: dict[type[Healthy], str] = {
     AdoptsOnce: "test_an_adopted_run_is_adopted_again_whatever_became_of_it",
     AdoptsByIdAlone: "test_an_adopted_run_is_found_by_its_key",
     AdoptsTheEnded: "test_what_cannot_be_adopted_is_as_if_it_were_not_named",
+    LeavesTheEnded: "test_an_ended_run_is_adopted_when_it_is_asked_for",
     StealsRuns: "test_what_cannot_be_adopted_is_as_if_it_were_not_named",
     RenamesTheAdopted: "test_a_running_run_without_a_key_is_adopted_as_it_is",
     AdoptsBesidesItsOwn: "test_who_has_a_run_adopts_none",

@@ -91,7 +91,7 @@ class MemoryTrackingStore:
         if key == new.run_key:
             return run.run_id
         taken = (new.experiment, new.run_key) in self._by_key
-        if key or run.status.terminal or taken:
+        if key or (run.status.terminal and not new.adopt_ended) or taken:
             return None
         run.tags.update(tags)
         self._by_key[run.new.experiment, new.run_key] = run.run_id

@@ -31,7 +31,8 @@ class RunAdoption:
         key = run.tags.get(self._run_key_tag)
         if key == new.run_key:
             return run.run_id
-        if key or run.status is not RunStatus.RUNNING or self._is_elsewhere(new):
+        open_to_us = run.status is RunStatus.RUNNING or new.adopt_ended
+        if key or not open_to_us or self._is_elsewhere(new):
             return None
         tags = {**new.tags, self._run_key_tag: str(new.run_key)}
         with translated(run_id=run.run_id):

@@ -55,6 +55,22 @@ class TrackingAdoptionContract:
             assert (run.name, run.experiment) == (new.name, new.experiment)
             assert [store.get_run(each).tags for each in (ended, deleted, anothers)] == before
 
+    def test_an_ended_run_is_adopted_when_it_is_asked_for(self, store: TrackingStore) -> None:
+        experiment = fresh_name()
+        ended, deleted = keyless_run(store, experiment), keyless_run(store, experiment)
+        store.end_run(ended, RunStatus.FAILED, START + 1)
+        store.delete_run(deleted)
+        anothers = store.create_run(new_run(experiment))
+        new = replace(new_run(fresh_name()), adopt=ended, adopt_ended=True)
+        assert store.create_run(new) == ended
+        assert (store.get_run(ended).status, store.get_run(ended).ended_at_ms) == (
+            RunStatus.FAILED,
+            START + 1,
+        )
+        for adopt in (ended, deleted, anothers):
+            other = replace(new_run(fresh_name()), adopt=adopt, adopt_ended=True)
+            assert store.create_run(other) not in (ended, deleted, anothers)
+
     def test_who_has_a_run_adopts_none(self, store: TrackingStore) -> None:
         new = new_run(fresh_name())
         run_id = store.create_run(new)
