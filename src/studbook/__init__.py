@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from .domain.search_space import choice, float_range, int_range
     from .domain.stage import Stage
     from .domain.study import maximize, minimize
+    from .entrypoints.child import child
+    from .entrypoints.command_training import command_training
+    from .entrypoints.job_context import job_context
     from .entrypoints.studbook import Studbook
     from .ports.run_query import RunQuery
 
@@ -26,9 +29,12 @@ __all__ = [
     "Studbook",
     "StudbookError",
     "__version__",
+    "child",
     "choice",
+    "command_training",
     "float_range",
     "int_range",
+    "job_context",
     "maximize",
     "minimize",
 ]
@@ -39,9 +45,12 @@ _HOME_OF = {
     "Stage": ".domain.stage",
     "Studbook": ".entrypoints.studbook",
     "StudbookError": ".domain.errors",
+    "child": ".entrypoints.child",
     "choice": ".domain.search_space",
+    "command_training": ".entrypoints.command_training",
     "float_range": ".domain.search_space",
     "int_range": ".domain.search_space",
+    "job_context": ".entrypoints.job_context",
     "maximize": ".domain.study",
     "minimize": ".domain.study",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..domain.errors import ChildResultMissing, ChildTimedOut
 from ..domain.redaction import redact
 from ..domain.run import Ending, EndReason
 
@@ -26,7 +27,14 @@ def ending_of(error: BaseException | None) -> Ending:
         return Ending.finished()
     if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
         return Ending.killed(EndReason.INTERRUPTED, error_text(error))
-    return Ending.failed(EndReason.ERROR, error_text(error))
+    return Ending.because(reason_of(error), error_text(error))
+
+
+def reason_of(error: BaseException) -> EndReason:
+    """Why a body ends that this error has left."""
+    if isinstance(error, ChildResultMissing):
+        return EndReason.NO_RESULT
+    return EndReason.TIMEOUT if isinstance(error, ChildTimedOut) else EndReason.ERROR
 
 
 def ending_without_result(error: BaseException) -> Ending:

@@ -29,6 +29,7 @@ from ..domain.training import ExecSpec, Init, TrainingSpec
 from ..ports.attempt_claims import AttemptClaims
 from .ancestry import lineage_of
 from .attempts import next_attempt
+from .child_process import OpenedRun, RunInChild
 from .ending import ending_without_result, error_text
 from .notices import Step
 from .recorder import Recorder
@@ -72,6 +73,7 @@ class TrainFinal:
         opening: RunOpening,
         artifacts: ArtifactBuilder,
         claims: AttemptClaims,
+        children: RunInChild,
         home: Path,
     ) -> None:
         self._catalog = catalog
@@ -79,6 +81,7 @@ class TrainFinal:
         self._opening = opening
         self._artifacts = artifacts
         self._claims = claims
+        self._children = children
         self._home = home
 
     def __call__(self, request: FinalTrainingRequest) -> RunView:
@@ -140,12 +143,13 @@ class TrainFinal:
             },
             lineage=lineage,
         )
-        self._recorder.record(identity.key, self._opening.started(identity, tokens), started)
+        run = OpenedRun(identity.key, self._opening.started(identity, tokens))
+        self._recorder.record(run.key, run.started, started)
         self._recorder.notify(Step("final training", request.model_family))
         folder = self._home / "work" / "final" / identity.key.folder
         shutil.rmtree(folder, ignore_errors=True)
         try:
-            self._run(request, params, identity.key, (spec_key, exec_key, variant), lineage, folder)
+            self._run(request, params, run, (spec_key, exec_key, variant), lineage, folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         return identity.key
@@ -154,11 +158,13 @@ class TrainFinal:
         self,
         request: FinalTrainingRequest,
         params: dict[str, JsonValue],
-        key: RunKey,
+        run: OpenedRun,
         subject: tuple[SpecKey, ExecKey, int],
         lineage: Lineage,
         folder: Path,
     ) -> None:
+        key = run.key
+
         def log_metrics(metrics: Mapping[str, float], step: int) -> None:
             values = metric_values(metrics, Stage.FINAL_TRAINING)
             self._recorder.record(key, MetricsLogged(metrics=values, step=step))
@@ -173,6 +179,7 @@ class TrainFinal:
             log_metrics=log_metrics,
             report=lambda value, step: log_metrics({"reported": value}, step),
             should_prune=lambda: False,
+            run_command=self._children.of(run),
         )
         try:
             returned = request.train(context)

@@ -15,8 +15,10 @@ from ..domain.search_events import FoldScored, FoldStarted
 from ..domain.seeds import fold_seed
 from ..domain.stage import Stage
 from ..domain.trial import fold_key
+from ..domain.trial_metrics import intermediate_metric, on_trial
 from ..ports.log import get_logger
-from .ending import ending_without_result, error_text
+from .child_process import OpenedRun, RunInChild
+from .ending import ending_without_result, error_text, reason_of
 from .recorder import Recorder
 from .run_opening import RunOpening
 from .train_context import FoldContext, PruneTrial, TrainContext
@@ -29,9 +31,10 @@ _log = get_logger(__name__)
 class FoldRunner:
     """Runs folds of trials whose RunStarted is already in the log."""
 
-    def __init__(self, recorder: Recorder, opening: RunOpening) -> None:
+    def __init__(self, recorder: Recorder, opening: RunOpening, children: RunInChild) -> None:
         self._recorder = recorder
         self._opening = opening
+        self._children = children
 
     def run(self, plan: TrialPlan, index: int) -> Scored | Failed:
         """Train on the split `index` and append its end: its score, or why it has none."""
@@ -41,8 +44,9 @@ class FoldRunner:
         if known is not None:
             return self._reuse(plan, index, planned, known)
         fold = FoldContext(index, len(plan.folds), planned, plan.study.validation)
-        run_key = self._start(plan, index, planned, key) if plan.fold_runs else None
-        context = self._context(plan, fold, run_key)
+        run = self._start(plan, index, planned, key) if plan.fold_runs else None
+        run_key = run.key if run else None
+        context = self._context(plan, fold, run)
         try:
             returned = plan.train(context)
             outcome = _judged(returned, plan, planned, fold)
@@ -52,12 +56,12 @@ class FoldRunner:
         except PruneTrial:
             outcome = Failed(EndReason.ERROR, "PruneTrial inside a fold: the pruner judges between folds")
         except Exception as error:  # noqa: BLE001  recorded as the failure of fold and trial: the sweep goes on
-            outcome = Failed(EndReason.ERROR, error_text(error))
+            outcome = Failed(reason_of(error), error_text(error))
         if isinstance(outcome, Failed):
             _log.info("fold failed", number=plan.number, fold=index, error=outcome.error)
-            self._end(run_key, Ending.failed(outcome.reason, outcome.error))
+            self._end(run_key, Ending.because(outcome.reason, outcome.error))
         else:
-            self._score(plan, fold, run_key, outcome, context.last_step)
+            self._score(plan, fold, run_key, outcome, context)
             if run_key is not None:
                 plan.scored_folds[key] = ScoredFold(run_key, outcome.metrics)
         return outcome
@@ -75,7 +79,7 @@ class FoldRunner:
         self._recorder.record(plan.run_key, event)
         return Scored(objectives, known.metrics)
 
-    def _start(self, plan: TrialPlan, index: int, planned: Fold | None, key: FoldKey) -> RunKey:
+    def _start(self, plan: TrialPlan, index: int, planned: Fold | None, key: FoldKey) -> OpenedRun:
         study = plan.study
         identity = of_fold(self._opening.project.name, key, plan.attempt)
         tokens = {
@@ -100,10 +104,15 @@ class FoldRunner:
             seed=fold_seed(study.seed_policy, plan.trial_key, index),
         )
         self._recorder.record(identity.key, started, fold_started)
-        return identity.key
+        return OpenedRun(identity.key, started)
 
     def _score(
-        self, plan: TrialPlan, fold: FoldContext, run_key: RunKey | None, scored: Scored, last_step: int
+        self,
+        plan: TrialPlan,
+        fold: FoldContext,
+        run_key: RunKey | None,
+        scored: Scored,
+        context: TrainContext,
     ) -> None:
         event = FoldScored(
             index=fold.index,
@@ -111,7 +120,8 @@ class FoldRunner:
             metrics=scored.metrics,
             objectives=scored.objectives,
             fold_run=run_key,
-            last_step=last_step,
+            best_step=context.best_step,
+            last_step=context.last_step,
         )
         entries: list[tuple[RunKey, Event]] = [(plan.run_key, event)]
         if run_key is not None:
@@ -122,15 +132,16 @@ class FoldRunner:
         if run_key is not None:
             self._recorder.record(run_key, RunEnded(ending=ending))
 
-    def _context(self, plan: TrialPlan, fold: FoldContext, run_key: RunKey | None) -> TrainContext:
-        target = run_key or plan.run_key
-        suffix = "" if run_key else f"_fold_{fold.index}"
-        intermediate = f"intermediate_{plan.study.objectives[0].metric}{suffix}"
+    def _context(self, plan: TrialPlan, fold: FoldContext, own: OpenedRun | None) -> TrainContext:
+        run = own or OpenedRun(plan.run_key, plan.started)
+        target = run.key
+        elsewhere = None if own else fold.index
+        intermediate = intermediate_metric(plan.study.objectives, elsewhere)
         last: tuple[int, float] | None = None
 
         def log_metrics(metrics: Mapping[str, float], step: int) -> None:
             checked = metric_values(metrics, Stage.FOLD)
-            named = {f"{name}{suffix}": value for name, value in checked.items()}
+            named = {on_trial(name, elsewhere): value for name, value in checked.items()}
             self._recorder.record(target, MetricsLogged(metrics=named, step=step))
 
         def report(value: float, step: int) -> None:
@@ -148,6 +159,7 @@ class FoldRunner:
             log_metrics=log_metrics,
             report=report,
             should_prune=lambda: False,
+            run_command=self._children.of(run),
         )
 
 

@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Mapping
+from typing import Protocol
 
 from ..domain.errors import NameInvalid, RunEnded, StudbookError
 from ..domain.keys import RunKey
@@ -22,12 +23,19 @@ from ..ports.ids import Ids
 from ..ports.log import get_logger
 from .ending import ending_of
 from .recorder import Recorder
-from .run_catalog import RunCatalog
 from .run_handle import RunHandle
 from .run_opening import RunOpening
 from .store_artifact import ArtifactBuilder
 
 _log = get_logger(__name__)
+
+
+class BackendIds(Protocol):
+    """Who knows the backend's ids of runs."""
+
+    def run_id(self, run_key: RunKey, timeout_s: float | None = None) -> str:
+        """The id of this run; DeliveryPending after `timeout_s` seconds."""
+        ...
 
 
 class OpenRun:
@@ -41,7 +49,7 @@ class OpenRun:
         recorder: Recorder,
         opening: RunOpening,
         artifacts: ArtifactBuilder,
-        catalog: RunCatalog,
+        catalog: BackendIds,
         ids: Ids,
         fluent: FluentRuns,
     ) -> None:
@@ -75,7 +83,7 @@ class OpenRun:
         """
         checked = check_run_name(name)
         typed = typed_params(params or {})
-        stage = _stage(stage)
+        stage = stage_of(stage)
         own_tags = self._opening.project.checked_tags(tags or {}, stage)
         identity = ad_hoc(
             self._opening.project.name, stage, checked, parent.key if parent else None, self._ids.nonce()
@@ -128,7 +136,8 @@ class OpenRun:
         return self._catalog.run_id(key, timeout)
 
 
-def _stage(stage: Stage | str) -> Stage:
+def stage_of(stage: Stage | str) -> Stage:
+    """The stage of this name. Raises NameInvalid."""
     try:
         return Stage(stage)
     except ValueError:

@@ -31,6 +31,7 @@ from ..ports.attempt_claims import AttemptClaims
 from ..ports.locks import Locks
 from ..ports.sampler import TrialState
 from .attempts import next_attempt
+from .child_process import OpenedRun, RunInChild
 from .ending import ending_without_result, error_text
 from .notices import Step
 from .recorder import Recorder
@@ -67,6 +68,7 @@ class RefitTrial:
         artifacts: ArtifactBuilder,
         locks: Locks,
         claims: AttemptClaims,
+        children: RunInChild,
         home: Path,
     ) -> None:
         self._catalog = catalog
@@ -75,6 +77,7 @@ class RefitTrial:
         self._artifacts = artifacts
         self._locks = locks
         self._claims = claims
+        self._children = children
         self._home = home
 
     def __call__(self, request: RefitRequest) -> RefitMapping:
@@ -138,14 +141,15 @@ class RefitTrial:
         folder = self._home / "work" / "refits" / identity.key.folder
         shutil.rmtree(folder, ignore_errors=True)
         try:
-            self._run(request, identity.key, trial_run, seed, folder)
+            self._run(request, OpenedRun(identity.key, started), trial_run, seed, folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _run(
-        self, request: RefitRequest, key: RunKey, trial_run: RunView, seed: int | None, folder: Path
+        self, request: RefitRequest, run: OpenedRun, trial_run: RunView, seed: int | None, folder: Path
     ) -> None:
-        context = self._context(request, key, seed, folder / "checkpoint")
+        key = run.key
+        context = self._context(request, run, seed, folder / "checkpoint")
         try:
             returned = request.train(context)
             if isinstance(returned, Mapping):
@@ -192,9 +196,9 @@ class RefitTrial:
         if values:
             self._recorder.record(key, MetricsLogged(metrics=values, step=step))
 
-    def _context(self, request: RefitRequest, key: RunKey, seed: int | None, output: Path) -> TrainContext:
+    def _context(self, request: RefitRequest, run: OpenedRun, seed: int | None, output: Path) -> TrainContext:
         def log_metrics(metrics: Mapping[str, float], step: int) -> None:
-            self._log_metrics(request, key, metrics, step)
+            self._log_metrics(request, run.key, metrics, step)
 
         return TrainContext(
             params=request.trial.params,
@@ -206,6 +210,7 @@ class RefitTrial:
             log_metrics=log_metrics,
             report=lambda value, step: log_metrics({"reported": value}, step),
             should_prune=lambda: False,
+            run_command=self._children.of(run),
         )
 
     def _trial_run(self, request: RefitRequest) -> RunView:

@@ -11,7 +11,7 @@ from typing import Literal
 from ..domain.folds import Fold
 from ..domain.keys import RunKey, TrialKey
 from ..domain.run import EndReason
-from ..domain.run_events import MetricsLogged
+from ..domain.run_events import MetricsLogged, RunStarted
 from ..domain.run_identity import RunIdentity, of_trial
 from ..domain.run_writes import milliseconds
 from ..domain.search_events import TrialCompleted, TrialPruned, TrialStarted
@@ -163,7 +163,8 @@ class SweepSession:
         attempt = 1 + max((record.attempt for record in same), default=0)
         identity = of_trial(self._opening.project.name, key, attempt)
         record = TrialRecord(proposal.number, key, identity.key, attempt, TrialState.RUNNING, params)
-        record = replace(record, started_at=self._start(identity, record))
+        started, started_at = self._start(identity, record)
+        record = replace(record, started_at=started_at)
         with self._changed:
             self._records[record.number] = record
         plan = TrialPlan(
@@ -172,6 +173,7 @@ class SweepSession:
             number=record.number,
             trial_key=key,
             run_key=record.run_key,
+            started=started,
             attempt=attempt,
             params=params,
             seed=trial_seed(self._study.seed_policy, key),
@@ -224,8 +226,8 @@ class SweepSession:
         self._tell_progress()
         return True
 
-    def _start(self, identity: RunIdentity, record: TrialRecord) -> int:
-        """Begin the trial's run; when, in UTC milliseconds."""
+    def _start(self, identity: RunIdentity, record: TrialRecord) -> tuple[RunStarted, int]:
+        """Begin the trial's run; how, and when, in UTC milliseconds."""
         study = self._study
         tokens = {
             "model": study.model_family,
@@ -233,9 +235,10 @@ class SweepSession:
             "trial": record.trial_key,
             "trial_number": record.number,
         }
-        started, _ = self._recorder.record(
+        started = self._opening.started(identity, tokens, experiment=self._experiment, parent=self._sweep)
+        first, _ = self._recorder.record(
             identity.key,
-            self._opening.started(identity, tokens, experiment=self._experiment, parent=self._sweep),
+            started,
             TrialStarted(
                 study_key=study.key,
                 family_key=study.family_key,
@@ -246,7 +249,7 @@ class SweepSession:
                 params=dict(record.params),
             ),
         )
-        return milliseconds(started.occurred_at_ns)
+        return started, milliseconds(first.occurred_at_ns)
 
     def _train(self, plan: TrialPlan, record: TrialRecord) -> None:
         try:

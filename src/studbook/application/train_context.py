@@ -7,13 +7,15 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from ..domain.errors import FoldsInvalid
+from ..domain.errors import FoldsInvalid, InvalidInput
 from ..domain.folds import Fold, make_folds
 from ..domain.study import Budget, Objective
 from ..domain.validation import KFold, Validation
+from ..ports.child_processes import Command
 
 TrainingResult = Mapping[str, float] | float | None
 TrainingFunction = Callable[["TrainContext"], TrainingResult]
+RunCommand = Callable[["TrainContext", Command], TrainingResult]
 
 
 class PruneTrial(Exception):
@@ -60,6 +62,15 @@ class FoldContext:
         fold = self._use(make_folds(self._validation, n, labels)[self.index])
         return fold.train, fold.validation
 
+    @property
+    def planned(self) -> Fold | None:
+        """The split of the study; None when it was opened without data. To hand it on, not to train on it."""
+        return self._planned
+
+    def prove(self, digest: str | None) -> None:
+        """Take another process's word for the split that it has used."""
+        self._used = digest
+
     def _known(self) -> Fold:
         if self._planned is None:
             raise FoldsInvalid(
@@ -79,7 +90,7 @@ class TrainContext:
     """Handed to the training function: once for each fold, once for a refit, once for a final training.
 
     `fold` is None when all data is to be learned from. Files written below `output_dir` become the run's
-    checkpoint (refit) or model (final training).
+    checkpoint (refit) or model (final training). Set `best_step` to the step of the best value, if you know it.
     """
 
     def __init__(
@@ -94,8 +105,10 @@ class TrainContext:
         log_metrics: Callable[[Mapping[str, float], int], None],
         report: Callable[[float, int], None],
         should_prune: Callable[[], bool],
+        run_command: RunCommand,
         resume_from: Path | None = None,
     ) -> None:
+        self.best_step: int | None = None
         self.params = dict(params)
         self.seed = seed
         self.fold = fold
@@ -106,6 +119,7 @@ class TrainContext:
         self._log_metrics = log_metrics
         self._report = report
         self._should_prune = should_prune
+        self._run_command = run_command
         self._last_step = 0
 
     @property
@@ -118,7 +132,11 @@ class TrainContext:
         """Record measured values on this run."""
         at = int(step or 0)
         self._log_metrics(metrics, at)
-        self._last_step = max(self._last_step, at)
+        self.saw_step(at)
+
+    def saw_step(self, step: int) -> None:
+        """Take note of a step that somebody else has logged values at."""
+        self._last_step = max(self._last_step, step)
 
     @property
     def last_step(self) -> int:
@@ -132,3 +150,30 @@ class TrainContext:
     def should_prune(self) -> bool:
         """Whether to stop here: then `raise PruneTrial()`. Inside a fold always False."""
         return self._should_prune()
+
+    def run_command(
+        self, command: Sequence[str | Path], *, timeout_s: float | None = None, cwd: str | Path | None = None
+    ) -> TrainingResult:
+        """Have a child process do the training; what it measured, to be returned. It begins with
+        `studbook.child()`. After `timeout_s` seconds it is told to stop, and then ended.
+
+        Raises ChildProcessFailed and its children; PruneTrial when the child gave up.
+        """
+        return self._run_command(self, command_of(command, timeout_s=timeout_s, cwd=cwd))
+
+
+def command_of(
+    command: Sequence[str | Path], *, timeout_s: float | None = None, cwd: str | Path | None = None
+) -> Command:
+    """The checked command. Raises InvalidInput."""
+    argv = () if isinstance(command, str) else tuple(str(each) for each in command)
+    if not argv:
+        raise InvalidInput(
+            f"{command!r:.100} is no command",
+            cure='give a list: the program, then its arguments: ["python", "train.py"]',
+        )
+    if timeout_s is not None and not timeout_s > 0:
+        raise InvalidInput(
+            f"timeout_s={timeout_s!r} leaves no time", cure="give seconds above 0, or leave it out"
+        )
+    return Command(argv, None if cwd is None else Path(cwd), timeout_s)

@@ -14,6 +14,7 @@ from ..domain.event_values import Metrics
 from ..domain.folds import Fold
 from ..domain.keys import FoldKey, RunKey, TrialKey
 from ..domain.run import EndReason
+from ..domain.run_events import RunStarted
 from ..domain.study import StudyDefinition
 from .train_context import TrainingFunction
 
@@ -38,6 +39,7 @@ class TrialPlan:
     number: int
     trial_key: TrialKey
     run_key: RunKey
+    started: RunStarted
     attempt: int
     params: Mapping[str, JsonValue]
     seed: int | None

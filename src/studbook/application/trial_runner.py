@@ -13,9 +13,10 @@ from ..domain.run import Ending, EndReason
 from ..domain.run_events import MetricsLogged, RunEnded
 from ..domain.search_events import TrialCompleted, TrialFailed, TrialPruned
 from ..domain.stage import Stage
-from ..domain.trial_metrics import trial_spread, trial_values
+from ..domain.trial_metrics import intermediate_metric, trial_spread, trial_values
 from ..ports.log import get_logger
-from .ending import ending_without_result, error_text
+from .child_process import OpenedRun, RunInChild
+from .ending import ending_without_result, error_text, reason_of
 from .fold_runner import FoldRunner
 from .recorder import Recorder
 from .train_context import PruneTrial, TrainContext
@@ -36,9 +37,10 @@ class Pruner:
 class TrialRunner:
     """Runs trials whose RunStarted is already in the log."""
 
-    def __init__(self, recorder: Recorder, folds: FoldRunner) -> None:
+    def __init__(self, recorder: Recorder, folds: FoldRunner, children: RunInChild) -> None:
         self._recorder = recorder
         self._folds = folds
+        self._children = children
 
     def run(self, plan: TrialPlan, pruner: Pruner) -> tuple[Outcome, int]:
         """Train, and append the trial's end; its outcome, and when (UTC nanoseconds) it ended.
@@ -90,13 +92,17 @@ class TrialRunner:
     def _whole(self, plan: TrialPlan, pruner: Pruner) -> Outcome:
         last: tuple[int, float] | None = None
 
-        def report(value: float, step: int) -> None:
+        def observe(value: float, step: int) -> None:
             nonlocal last
             last = checked_report(value, step, last)
-            self._intermediate(plan, last[1], last[0])
             pruner.report(last[1], last[0])
 
-        context = self._context(plan, report, pruner.should_prune)
+        def report(value: float, step: int) -> None:
+            checked = checked_report(value, step, last)
+            self._intermediate(plan, checked[1], checked[0])
+            observe(value, step)
+
+        context = self._context(plan, report, observe, pruner.should_prune)
         try:
             returned = plan.train(context)
         except PruneTrial:
@@ -105,7 +111,7 @@ class TrialRunner:
             raise
         except Exception as error:  # noqa: BLE001  recorded as the trial's failure: the sweep goes on
             _log.info("trial failed", number=plan.number, error=error_text(error))
-            return Failed(EndReason.ERROR, error_text(error))
+            return Failed(reason_of(error), error_text(error))
         result = judge(returned, plan.study.objectives, Stage.TRIAL)
         if isinstance(result, Unusable):
             return Failed(result.reason, result.error)
@@ -113,7 +119,11 @@ class TrialRunner:
         return Completed(result.objectives, others, last_step=context.last_step)
 
     def _context(
-        self, plan: TrialPlan, report: Callable[[float, int], None], should_prune: Callable[[], bool]
+        self,
+        plan: TrialPlan,
+        report: Callable[[float, int], None],
+        observe: Callable[[float, int], None],
+        should_prune: Callable[[], bool],
     ) -> TrainContext:
         def log_metrics(metrics: Mapping[str, float], step: int) -> None:
             checked = metric_values(metrics, Stage.TRIAL)
@@ -129,10 +139,11 @@ class TrialRunner:
             log_metrics=log_metrics,
             report=report,
             should_prune=should_prune,
+            run_command=self._children.of(OpenedRun(plan.run_key, plan.started, observe)),
         )
 
     def _intermediate(self, plan: TrialPlan, value: float, step: int) -> None:
-        name = f"intermediate_{plan.study.objectives[0].metric}"
+        name = intermediate_metric(plan.study.objectives)
         self._recorder.record(plan.run_key, MetricsLogged(metrics={name: float(value)}, step=step))
 
 
@@ -155,4 +166,4 @@ def _end_events(plan: TrialPlan, outcome: Outcome) -> tuple[Event, ...]:
             return pruned, RunEnded(ending=Ending.killed(EndReason.PRUNED))
         case Failed(reason, error):
             failed = TrialFailed(number=number, trial_key=key, reason=reason, error=error)
-            return failed, RunEnded(ending=Ending.failed(reason, error))
+            return failed, RunEnded(ending=Ending.because(reason, error))

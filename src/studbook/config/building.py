@@ -7,9 +7,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..application.child_process import ChildRules
 from ..application.project import Project
 from ..application.store_artifact import ArtifactBuilder
 from ..domain.errors import ConfigError
+from ..domain.run_context import ContextLease, ContextTarget
 from ..domain.study import StudyDefinition
 from ..domain.vocabulary import Vocabulary
 from .settings import LoadedSettings
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from ..application.writer_watch import WriterWatch
     from ..ports.artifact_store import ArtifactStore
     from ..ports.attempt_claims import AttemptClaims
+    from ..ports.child_processes import ChildProcesses
     from ..ports.clock import Clock
     from ..ports.delivery_ledger import DeliveryLedger
     from ..ports.event_log import EventLog
@@ -254,6 +257,24 @@ def in_process_executor() -> TrialExecutor:
     from ..adapters.in_process.trial_executor import InProcessExecutor
 
     return InProcessExecutor()
+
+
+def child_processes() -> ChildProcesses:
+    from ..adapters.child_process.processes import SystemChildProcesses
+
+    return SystemChildProcesses()
+
+
+def child_rules(loaded: LoadedSettings) -> ChildRules:
+    """Nobody else reads what is tracked in memory, so its children are told of no target."""
+    settings, target = loaded.settings, loaded.target
+    shared = target.kind is not TargetKind.MEMORY
+    return ChildRules(
+        lease=ContextLease(interval_s=settings.leases.interval, ttl_s=settings.leases.ttl),
+        target=ContextTarget(uri=target.display, decided_by=target.decided_by) if shared else None,
+        look_s=settings.children.look,
+        grace_s=settings.children.grace,
+    )
 
 
 def storage_of(loaded: LoadedSettings) -> str:

@@ -8,6 +8,7 @@ from ..application.acquire import AcquireArtifact
 from ..application.benchmark import BenchmarkModel
 from ..application.bus import Bus
 from ..application.champions import ChooseChampions
+from ..application.child_process import RunInChild
 from ..application.delivery import InlineDelivery, ManualDelivery, SidecarDelivery
 from ..application.dismiss import DismissRefusals
 from ..application.final_training import TrainFinal
@@ -195,13 +196,20 @@ class Container(containers.DeclarativeContainer):
         mlflow=providers.Singleton(build.mlflow_fluent_runs, target),
     )
     open_run = providers.Singleton(OpenRun, recorder, opening, artifacts, catalog, ids, fluent_runs)
-    fold_runner = providers.Singleton(FoldRunner, recorder, opening)
-    trial_runner = providers.Singleton(TrialRunner, recorder, fold_runner)
+    child_processes = providers.Singleton(build.child_processes)
+    child_rules = providers.Singleton(build.child_rules, loaded)
+    children = providers.Singleton(
+        RunInChild, event_log, child_processes, recorder, artifacts, clock, ids, home, child_rules
+    )
+    fold_runner = providers.Singleton(FoldRunner, recorder, opening, children)
+    trial_runner = providers.Singleton(TrialRunner, recorder, fold_runner, children)
     history = providers.Singleton(HistoryReader, catalog, recorder, project.provided.name)
     sweep = providers.Singleton(
         RunSweep, sampler, executor, history, trial_runner, recorder, opening, locks, clock, home
     )
-    refit = providers.Singleton(RefitTrial, catalog, recorder, opening, artifacts, locks, claims, home)
+    refit = providers.Singleton(
+        RefitTrial, catalog, recorder, opening, artifacts, locks, claims, children, home
+    )
     acquire = providers.Singleton(AcquireArtifact, artifact_store, clock, home, deliveries, studbook=version)
     benchmark = providers.Singleton(
         BenchmarkModel, catalog, recorder, opening, artifacts, acquire, machine, clock, claims, home
@@ -210,5 +218,7 @@ class Container(containers.DeclarativeContainer):
     select = providers.Singleton(
         SelectModel, catalog, recorder, opening, artifacts, selection_config, claims, home
     )
-    final_training = providers.Singleton(TrainFinal, catalog, recorder, opening, artifacts, claims, home)
+    final_training = providers.Singleton(
+        TrainFinal, catalog, recorder, opening, artifacts, claims, children, home
+    )
     lineage = providers.Singleton(TraceLineage, catalog)

@@ -118,6 +118,23 @@ class Sweep(Described):
     """Whether each fold has a run of its own; without, folds are recorded on their trial only."""
 
 
+class Children(Described):
+    """How training in a child process is looked after."""
+
+    look: Seconds
+    """How often the parent looks after a child: reads its reports, and whether its time is over."""
+    grace: Seconds
+    """How long a child may go on that was told to stop, because its time is over; then it is ended."""
+
+
+class Distributed(Described):
+    """Trainings of several processes, of which only rank 0 records."""
+
+    launcher: Literal["slurm", "mpi"] | None
+    """Whose variables say the rank, beside `RANK`: `SLURM_PROCID`, or `OMPI_COMM_WORLD_RANK` and `PMI_RANK`. Null:
+    neither, since a launcher may have started independent workers."""
+
+
 class RunNames(Described):
     """Templates of run names, by stage."""
 
@@ -277,6 +294,10 @@ class Settings(BaseSettings):
     """How others tell that a writer lives."""
     sweep: Sweep
     """What a sweep does unless its call says otherwise."""
+    children: Children
+    """How training in a child process is looked after."""
+    distributed: Distributed
+    """Which process of several records."""
     naming: Naming
     """How runs and experiments are named."""
     tags: Tags

@@ -251,6 +251,18 @@ class RefitNotUsable(RefitError):
     """The refit given by the caller fails the mapping's checks."""
 
 
+class ChildProcessFailed(StudbookError):
+    """A child process could not be started, or ended by a signal or with another exit code than 0."""
+
+
+class ChildResultMissing(ChildProcessFailed):
+    """A child process ended well, and left no valid result of its run."""
+
+
+class ChildTimedOut(ChildProcessFailed):
+    """A child process did not end within the time that its caller gave it, and was ended."""
+
+
 class BenchmarkFailed(StudbookError):
     """The measured function raised, or a duration was not a positive number."""
 

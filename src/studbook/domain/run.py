@@ -85,6 +85,11 @@ class Ending(Value):
         return cls(status=RunStatus.FAILED, reason=reason, error=error)
 
     @classmethod
+    def because(cls, reason: EndReason, error: str | None = None) -> Ending:
+        """FAILED or KILLED, as the reason demands."""
+        return cls.failed(reason, error) if reason in _FAILED else cls.killed(reason, error)
+
+    @classmethod
     def killed(cls, reason: EndReason, error: str | None = None) -> Ending:
         """The run was stopped from outside, or given up."""
         return cls(status=RunStatus.KILLED, reason=reason, error=error)

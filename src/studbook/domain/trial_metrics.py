@@ -6,7 +6,25 @@ from collections.abc import Sequence
 
 from .aggregate import mean, summarise_folds
 from .event_values import Metrics
-from .study import StudyDefinition
+from .stage import Stage
+from .study import Objective, StudyDefinition
+
+
+def intermediate_metric(objectives: Sequence[Objective], fold: int | None = None) -> str:
+    """The name under which reports are recorded; `fold` where they are on the run of the fold's trial."""
+    return on_trial(f"intermediate_{objectives[0].metric}", fold)
+
+
+def report_metric(stage: Stage, objectives: Sequence[Objective], fold: int | None) -> str:
+    """The name that a run of this stage has its reports under, when it trains on this split."""
+    if stage is Stage.TRIAL:
+        return intermediate_metric(objectives, fold)
+    return intermediate_metric(objectives) if stage is Stage.FOLD else "reported"
+
+
+def on_trial(metric: str, fold: int | None) -> str:
+    """The name of a fold's metric on its trial's run; as it is, where the run is its own (None)."""
+    return metric if fold is None else f"{metric}_fold_{fold}"
 
 
 def trial_values(study: StudyDefinition, folds: Sequence[Metrics]) -> Metrics:

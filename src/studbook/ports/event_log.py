@@ -22,6 +22,14 @@ class Happening:
     occurred_at_ns: int
 
 
+class Newcomers(Protocol):
+    """What those writers record whose first event came after this was made."""
+
+    def read(self) -> tuple[Envelope, ...]:
+        """Their events since the last call, each writer's in sequence order; does not wait."""
+        ...
+
+
 class EventLog(Protocol):
     """Raises HomeUnusable when the log cannot be opened, JournalError when an append cannot be kept: the same
     append may succeed later, unless it is EventRefused.
@@ -54,6 +62,10 @@ class EventLog(Protocol):
 
         Ends at what was there when it was asked; does not wait. Writers come in order of their ids.
         """
+        ...
+
+    def newcomers(self) -> Newcomers:
+        """To follow writers that are about to begin; costs the same however much the log holds."""
         ...
 
     def sync(self) -> None:

@@ -23,6 +23,7 @@ from ...ports.log import get_logger
 from .damage import Damage
 from .failures import cannot_write
 from .line import MetricsLine, encode
+from .newcomers import JournalNewcomers
 from .reading import JournalReader, nobody_lives
 from .segment import Head, Segment
 from .writing import SEGMENT_BYTES, JournalWriter
@@ -64,6 +65,7 @@ class JournalEventLog:
         alive: Callable[[str], bool] = nobody_lives,
         schema: EventSchema = CURRENT_SCHEMA,
     ) -> None:
+        self._home = home
         self._folder = home / "journal"
         self._clock = clock
         self._ids = ids
@@ -73,6 +75,7 @@ class JournalEventLog:
         self._always = fsync is Fsync.ALWAYS  # an enum's member costs too much in a training loop
         self._segment_bytes = segment_bytes
         self._closed = False
+        self._alive = alive
         self._reader = JournalReader(home, alive=alive, target=target, schema=schema)
         self._begin()
         _at_forks().add(self)
@@ -153,6 +156,10 @@ class JournalEventLog:
     def read(self, after: Cursor | None = None) -> Iterator[Envelope]:
         """All sound events after the cursor; what is not sound is told by `damage`."""
         return self._reader.read(after or {})
+
+    def newcomers(self) -> JournalNewcomers:
+        """What writers append whose segments are not there yet."""
+        return JournalNewcomers(self._home, target=self._target, alive=self._alive)
 
     def damage(self) -> tuple[Damage, ...]:
         """What the reads so far could not give back."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Final
@@ -30,7 +30,8 @@ def nobody_lives(_writer: str) -> bool:
 
 class JournalReader:
     """Reads a home's journal. A corrupt line of a writer that `alive` vouches for is waited for, because a
-    network file system can show a hole before the bytes. With `target`, only what was recorded for that target.
+    network file system can show a hole before the bytes. With `target`, only what was recorded for that target;
+    nothing of the writers that are `passed_over`.
     """
 
     def __init__(
@@ -40,8 +41,10 @@ class JournalReader:
         alive: Callable[[str], bool] = nobody_lives,
         target: str | None = None,
         schema: EventSchema = CURRENT_SCHEMA,
+        passed_over: Collection[str] = (),
     ) -> None:
         self._schema = schema
+        self._passed_over = passed_over
         self._target = target
         self._home = home
         self._folder = home / "journal"
@@ -85,7 +88,7 @@ class JournalReader:
 
     def _files(self) -> list[SegmentFile]:
         try:
-            return segment_files(self._folder)
+            return segment_files(self._folder, self._passed_over)
         except OSError as error:
             raise cannot_open(error, self._folder) from error
 

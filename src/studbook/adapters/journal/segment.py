@@ -7,6 +7,7 @@ import errno
 import os
 import re
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -70,14 +71,21 @@ class SegmentFile:
     size: int
 
 
-def segment_files(folder: Path) -> list[SegmentFile]:
-    """All segments, by writer and number. A folder that is not there holds none. Raises OSError."""
+def segment_files(folder: Path, without: Collection[str] = ()) -> list[SegmentFile]:
+    """All segments, by writer and number, but for those writers. A folder that is not there holds none.
+
+    Raises OSError.
+    """
     try:
         paths = list(folder.iterdir())
     except FileNotFoundError:
         return []
     found = [(match, path) for path in paths if (match := _NAME.fullmatch(path.name))]
-    numbered = sorted((match["writer"], int(match["number"]), path) for match, path in found)
+    numbered = sorted(
+        (match["writer"], int(match["number"]), path)
+        for match, path in found
+        if match["writer"] not in without
+    )
     files = []
     # Newest first: once a size is taken, the segments before it are final, and their sizes come later.
     for writer, number, path in reversed(numbered):

@@ -79,12 +79,38 @@ class MemoryEventLog:
             ends = [(writer, lines, len(lines)) for writer, lines in sorted(self.journal.events.items())]
         return _events(ends, dict(after or {}))
 
+    def newcomers(self) -> MemoryNewcomers:
+        """What writers that are not there yet append."""
+        return MemoryNewcomers(self.journal)
+
     def sync(self) -> None:
         """Memory has no power cut to survive."""
 
     def close(self) -> None:
         """Stop appending."""
         self._closed = True
+
+
+class MemoryNewcomers:
+    """Newcomers over a journal in memory. Used by one thread."""
+
+    def __init__(self, journal: MemoryJournal) -> None:
+        self._journal = journal
+        with journal.lock:
+            self._known = frozenset(journal.events)
+        self._cursor: dict[str, int] = {}
+
+    def read(self) -> tuple[Envelope, ...]:
+        """Their events since the last call."""
+        with self._journal.lock:
+            ends = [
+                (writer, lines, len(lines))
+                for writer, lines in sorted(self._journal.events.items())
+                if writer not in self._known
+            ]
+        found = tuple(_events(ends, self._cursor))
+        self._cursor |= {writer: end for writer, _, end in ends}
+        return found
 
 
 def _events(ends: list[tuple[str, list[bytes], int]], after: dict[str, int]) -> Iterator[Envelope]:

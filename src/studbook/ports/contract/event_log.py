@@ -74,6 +74,18 @@ class EventLogContract:
         log.append(metric(4))
         assert [envelope.sequence for envelope in log.read()] == [1, 2, 3, 4, 5]
 
+    def test_newcomers_are_those_that_begin_later(self, open_log: Callable[[], EventLog]) -> None:
+        log, early, late, later = (open_log() for _ in range(4))
+        early.append(metric(0))
+        newcomers = log.newcomers()
+        assert newcomers.read() == ()
+        early.append(metric(1))
+        first = late.append(metric(2), metric(3))
+        assert newcomers.read() == first
+        appended = [*late.append(metric(4)), *later.append(metric(5))]
+        assert sorted(newcomers.read(), key=step_of) == appended
+        assert newcomers.read() == ()
+
     def test_a_log_says_how_far_it_has_written(self, open_log: Callable[[], EventLog]) -> None:
         log, other = open_log(), open_log()
         assert log.written() is None
