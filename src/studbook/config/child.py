@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..application.attached_run import AttachedRun
+from ..application.bus import Bus
 from ..application.child_context import ChildContext
 from ..application.child_ending import ChildEnding, ChildEnds, ParentEnds
 from ..application.child_fold import ChildFold
 from ..application.child_folder import read_document
 from ..application.child_recording import ChildRecording
+from ..application.keepalive import KeepAlive
 from ..application.open_run import OpenRun
 from ..application.parent_watch import ParentWatch
 from ..application.recorder import Recorder
 from ..application.run_handle import RunHandle
+from ..application.run_opening import RunOpening
 from ..application.silent_run import SilentRun
+from ..application.store_artifact import ArtifactBuilder
+from ..application.writer_watch import WriterWatch
 from ..domain.errors import NotYourRun, RunContextInvalid
 from ..domain.keys import RunKey
 from ..domain.rank import rank_of
 from ..domain.run_context import RUN_CONTEXT_VARIABLE, ContextMode, ContextTarget, RunContext
-from .container import Container
+from . import building as build
 from .origin import Source
 from .settings import LoadedSettings, load_settings
 from .tracking_target import TargetKind, TrackingTarget
+
+if TYPE_CHECKING:
+    from ..ports.clock import Clock
+    from ..ports.event_log import EventLog
+    from ..ports.ids import Ids
 
 
 def child_context(environ: Mapping[str, str], rank: int | None = None) -> ChildContext:
@@ -39,34 +50,63 @@ def child_context(environ: Mapping[str, str], rank: int | None = None) -> ChildC
     document = RunContext.parse(read_document(said))
     loaded = _settings(document, environ)
     number = rank_of(environ, rank, loaded.settings.distributed.launcher)
-    container = Container(loaded=loaded, version=version("studbook"))
+    parts = _Parts.of(loaded)
     fold = None if document.fold is None else ChildFold(document.fold)
     parent = ParentWatch(
         None if document.control_path is None else Path(document.control_path),
         document.parent_writer,
-        container.watch(),
-        container.clock(),
+        parts.watch,
+        parts.clock,
         every_s=document.lease.interval_s,
     )
     if number:
         return ChildContext(document, number, SilentRun(), fold, parent, lambda: None)
-    recorder = Recorder(
-        container.event_log(),
-        container.clock(),
-        container.bus(),
-        open_runs=container.keepalive(),
-        strict=loaded.settings.journal.strict,
-    )
-    container.keepalive().hold()
-    recording = _recording(document, container, recorder, fold)
+    parts.keepalive.hold()
+    recording = _recording(document, parts, fold)
+    return ChildContext(document, number, recording, fold, parent, parts.close)
 
-    def close() -> None:
-        recorder.close()
-        container.keepalive().close()
-        container.bus().close()
-        container.event_log().close()
 
-    return ChildContext(document, number, recording, fold, parent, close)
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a recording child is made of. Few parts of a book: a child begins often, and should begin fast."""
+
+    clock: Clock
+    ids: Ids
+    watch: WriterWatch
+    log: EventLog
+    bus: Bus
+    keepalive: KeepAlive
+    recorder: Recorder
+    opening: RunOpening
+    artifacts: ArtifactBuilder
+
+    @classmethod
+    def of(cls, loaded: LoadedSettings) -> _Parts:
+        home, settings, studbook = loaded.home, loaded.settings, version("studbook")
+        clock, ids, bus, leases = build.system_clock(), build.system_ids(), Bus(), build.home_leases(home)
+        project = build.project_of(loaded, build.system_machine(), studbook)
+        watch = WriterWatch(leases, clock, ttl_s=settings.leases.ttl)
+        log = build.journal_log(
+            home, clock, ids, loaded.target, project, settings.journal.segment_size, watch
+        )
+        keepalive = KeepAlive(
+            log,
+            leases,
+            clock,
+            interval_s=settings.leases.interval,
+            fsync_interval_s=settings.journal.fsync_interval,
+            heartbeat_s=settings.leases.heartbeat,
+        )
+        recorder = Recorder(log, clock, bus, open_runs=keepalive, strict=settings.journal.strict)
+        artifacts = build.artifact_builder(loaded, build.home_pins(home, ids), clock, studbook)
+        return cls(clock, ids, watch, log, bus, keepalive, recorder, RunOpening(project), artifacts)
+
+    def close(self) -> None:
+        """Give back what is held, in a book's order."""
+        self.recorder.close()
+        self.keepalive.close()
+        self.bus.close()
+        self.log.close()
 
 
 def _settings(document: RunContext, environ: Mapping[str, str]) -> LoadedSettings:
@@ -97,27 +137,23 @@ def _decided(found: TrackingTarget, said: ContextTarget) -> TrackingTarget:
         ) from None
 
 
-def _recording(
-    document: RunContext, container: Container, recorder: Recorder, fold: ChildFold | None
-) -> ChildRecording:
-    opening, artifacts = container.opening(), container.artifacts()
+def _recording(document: RunContext, parts: _Parts, fold: ChildFold | None) -> ChildRecording:
     attached = document.mode is ContextMode.ATTACH
+    project = parts.opening.project
     run = (AttachedRun if attached else RunHandle)(
         document.run_key,
         document.stage,
         document.experiment,
         document.run_name,
-        project=opening.project,
-        recorder=recorder,
-        artifacts=artifacts,
+        project=project,
+        recorder=parts.recorder,
+        artifacts=parts.artifacts,
         backend_id=_NoStore().run_id,
     )
     ending: ChildEnding = (
-        ParentEnds(document, run)
-        if isinstance(run, AttachedRun)
-        else ChildEnds(document, run, opening.project)
+        ParentEnds(document, run) if isinstance(run, AttachedRun) else ChildEnds(document, run, project)
     )
-    open_run = OpenRun(recorder, opening, artifacts, _NoStore(), container.ids())
+    open_run = OpenRun(parts.recorder, parts.opening, parts.artifacts, _NoStore(), parts.ids)
     return ChildRecording(document, run, ending, open_run, fold)
 
 
