@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studbook.application.ending import ending_of, ending_without_result, error_text
-from studbook.domain.run import Ending, EndReason
+from studbook.domain.errors import (
+    ChildProcessFailed,
+    ChildResultMissing,
+    ChildTimedOut,
+    StudbookError,
+)
+from studbook.domain.run import Ending, EndReason, RunStatus
 
 
 class _Mute(Exception):
@@ -48,6 +54,28 @@ def test_being_told_to_stop_is_killed(error: BaseException, text: str) -> None:
 )
 def test_an_exception_is_failed(error: Exception, text: str) -> None:
     assert ending_of(error) == Ending.failed(EndReason.ERROR, text)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "reason"),
+    [
+        (ChildProcessFailed, RunStatus.FAILED, EndReason.ERROR),
+        (ChildResultMissing, RunStatus.FAILED, EndReason.NO_RESULT),
+        (ChildTimedOut, RunStatus.KILLED, EndReason.TIMEOUT),
+    ],
+)
+def test_a_child_process_that_failed_says_more(
+    error: type[StudbookError], status: RunStatus, reason: EndReason
+) -> None:
+    ending = ending_of(error("no", cure=""))
+    assert (ending.status, ending.reason) == (status, reason)
+
+
+@pytest.mark.parametrize("reason", EndReason)
+def test_a_reason_has_its_status(reason: EndReason) -> None:
+    ending = Ending.because(reason, "why")
+    assert (ending.reason, ending.error) == (reason, "why")
+    assert ending.status in (RunStatus.FAILED, RunStatus.KILLED)
 
 
 @given(st.text(st.characters()))

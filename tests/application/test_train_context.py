@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from studbook.application.train_context import FoldContext, TrainContext
+from studbook.application.train_context import FoldContext, TrainContext, command_of
 from studbook.domain.errors import FoldsInvalid
 from studbook.domain.folds import make_folds
 from studbook.domain.study import maximize
@@ -29,6 +29,7 @@ def context(tmp_path: Path, logged: list[tuple[Mapping[str, float], int]] | None
         log_metrics=lambda metrics, step: kept.append((metrics, step)),
         report=lambda value, step: None,
         should_prune=lambda: False,
+        run_command=lambda context, command: {"seconds": command.timeout_s or 0.0},
     )
 
 
@@ -100,3 +101,9 @@ def test_the_params_are_the_functions_own_copy(tmp_path: Path) -> None:
     given = context(tmp_path)
     given.params["x"] = 2
     assert params == {"x": 1}
+
+
+def test_a_command_is_run_as_it_was_said(tmp_path: Path) -> None:
+    assert context(tmp_path).run_command(["train", tmp_path], timeout_s=2.5) == {"seconds": 2.5}
+    command = command_of(["train", tmp_path], timeout_s=2, cwd=str(tmp_path))
+    assert (command.argv, command.cwd, command.timeout_s) == (("train", str(tmp_path)), tmp_path, 2)

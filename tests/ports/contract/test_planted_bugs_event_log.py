@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from studbook.adapters.memory.clock import ManualClock
-from studbook.adapters.memory.event_log import MemoryEventLog, MemoryJournal
+from studbook.adapters.memory.event_log import MemoryEventLog, MemoryJournal, MemoryNewcomers
 from studbook.adapters.memory.ids import CountingIds
 from studbook.domain.errors import JournalError
 from studbook.domain.events import Envelope
@@ -117,6 +117,15 @@ class _MetricsWithoutNan(MemoryEventLog):
         super().append_metrics(run_key, finite, step, occurred_at_ns)
 
 
+class _FollowsAll(MemoryEventLog):
+    """Takes those for newcomers that were there before."""
+
+    def newcomers(self) -> MemoryNewcomers:
+        newcomers = super().newcomers()
+        newcomers._known = frozenset()
+        return newcomers
+
+
 class _TakesAppendsClosed(MemoryEventLog):
     """Goes on after its end."""
 
@@ -186,6 +195,7 @@ def keeps(kind: type[MemoryEventLog], promise: str) -> bool:
         (_MetricsWithoutNan, "test_metrics_come_back_as_those_of_an_event"),
         (_TakesAppendsClosed, "test_a_closed_log_refuses_appends_and_closes_again"),
         (_KeepsTheCallersEvent, "test_what_was_appended_is_not_changed_from_outside"),
+        (_FollowsAll, "test_newcomers_are_those_that_begin_later"),
         (_SharesAWriter, "test_two_writers_have_ids_and_sequences_of_their_own"),
     ],
 )
