@@ -95,7 +95,8 @@ class Family:
 
     def file(self, run: RunView, path: str) -> bytes:
         """A stored file of a run."""
-        return self.book.container.artifact_store().read(run.run_id, path)
+        found: bytes = self.book.container.artifact_store().read(run.run_id, path)
+        return found
 
     def events(self) -> list[Envelope]:
         """All that was recorded, by whomever."""
@@ -103,4 +104,5 @@ class Family:
 
     def stored(self, run: RunView) -> StoredRun:
         """The run as the store has it."""
-        return self.book.container.tracking_store().get_run(run.run_id)
+        found: StoredRun = self.book.container.tracking_store().get_run(run.run_id)
+        return found

@@ -123,18 +123,9 @@ def test_every_field_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_the_context_says_what_the_document_says(tmp_path: Path) -> None:
     said = document(tmp_path, ContextMode.ATTACH)
     context = child_of(said)
-    same = (
-        "mode",
-        "run_key",
-        "project",
-        "stage",
-        "subject",
-        "attempt",
-        "parent_run_key",
-        "run_name",
-        "experiment",
-    )
-    same += ("params", "seed", "budget", "objectives")
+    told_alike = """mode run_key project stage subject attempt parent_run_key run_name experiment
+        params seed budget objectives"""
+    same = told_alike.split()
     assert {name: getattr(context, name) for name in same} == {name: getattr(said, name) for name in same}
     assert (context.output_dir, context.resume_from) == (tmp_path / "out", tmp_path / "earlier")
     assert context.output_dir.is_dir()
