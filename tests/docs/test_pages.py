@@ -75,6 +75,22 @@ def test_the_recipes_for_mlflow_find_the_tree_and_the_refits(swept: Path) -> Non
     assert "metrics.macro_f1_trial" in printed
 
 
+def test_the_script_of_child_processes_trains_folds_refits_and_a_job(tmp_path: Path) -> None:
+    page = Page.of("child-processes.md")
+    page.script += 'print("document:", document)\n'
+    page.write(tmp_path)
+    done = run(tmp_path, "python page.py")
+    assert done.returncode == 0, done.stderr
+    printed, _, document = done.stdout.partition("document: ")
+    assert "3 complete" in printed
+    assert "FINISHED ['loss', 'score']" in printed
+    job = run(tmp_path, "python train.py", STUDBOOK_RUN_CONTEXT=document.strip())
+    assert job.returncode == 0, job.stderr
+    assert run(tmp_path, "studbook sync").returncode == 0
+    listed = run(tmp_path, "studbook runs --stage final_training")
+    assert re.search(r"nightly.*FINISHED|FINISHED.*nightly", listed.stdout), listed.stdout
+
+
 def test_the_contract_suite_of_extending_passes(tmp_path: Path) -> None:
     page = Page.of("extending.md")
     page.write(tmp_path)

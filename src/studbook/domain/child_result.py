@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from .errors import ChildResultMissing
 from .event_values import Metrics
@@ -25,7 +25,7 @@ class ChildResult(Value):
     metrics: Metrics
     best_step: int | None
     fold_digest: OptionalDigest
-    files: dict[str, int] = Field()
+    files: dict[str, int]
 
     @classmethod
     def parse(cls, raw: bytes, run_key: RunKey) -> Self:
