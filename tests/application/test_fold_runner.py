@@ -345,3 +345,14 @@ def test_a_rerun_trains_all_folds_again(book: Studbook) -> None:
     sweep_folds(book, train, space={"x": choice("only")}, trials=2, duplicates="rerun")
     assert trained == [0, 1, 2, 0, 1, 2]
     assert [run.attempt for run in runs(book, Stage.TRIAL)] == [1, 2]
+
+
+def test_the_step_of_the_best_value_is_recorded_when_the_training_knows_it(book: Studbook) -> None:
+    def train(context: TrainContext) -> Mapping[str, float]:
+        assert context.fold is not None
+        if context.fold.index:
+            context.best_step = 10 * context.fold.index
+        return scores(context)
+
+    sweep_folds(book, train)
+    assert [event.best_step for event in scored_folds(book)] == [None, 10, 20]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -105,7 +106,7 @@ def test_another_exit_code_than_0_or_a_signal_is_a_failure(family: Family, body:
     run = family.failing_trial(scripted(body))
     assert (run.status, run.end_reason, run.trial_state) == (RunStatus.FAILED, "error", "FAILED")
     assert run.error is not None
-    assert run.error.startswith(f"ChildProcessFailed: 'python' ended with {error}")
+    assert run.error.startswith(f"ChildProcessFailed: {Path(sys.executable).name!r} ended with {error}")
 
 
 def test_what_a_failed_child_wrote_is_kept_without_secrets(family: Family) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from studbook.application.child_context import ChildContext
 from studbook.config.child import child_context
-from studbook.domain.errors import FoldsInvalid, RunContextInvalid
+from studbook.domain.errors import FoldsInvalid, InvalidInput, MetricValueInvalid, RunContextInvalid
 from studbook.domain.folds import Fold
 from studbook.domain.run_context import (
     ContextFold,
@@ -192,6 +192,25 @@ def test_a_split_that_nobody_knows_is_not_made_up(tmp_path: Path) -> None:
     assert context.fold is not None
     with pytest.raises(FoldsInvalid, match="without data"):
         _ = context.fold.validation
+
+
+@pytest.mark.parametrize("mode", ContextMode)
+def test_nothing_is_recorded_before_the_part_begins(tmp_path: Path, mode: ContextMode) -> None:
+    context = child_of(document(tmp_path, mode))
+    with pytest.raises(InvalidInput, match="has not begun"):
+        context.log_metrics({"loss": 1.0})
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("step", ["x", 1.5, 2**63])
+@pytest.mark.parametrize("stage", [Stage.FOLD, Stage.TRIAL])
+def test_what_is_no_step_is_refused(tmp_path: Path, step: object, stage: Stage) -> None:
+    identity = RunIdentity(project="p", stage=stage, subject={"run": "stepped"}, attempt=2)
+    said = document(tmp_path, ContextMode.ATTACH, stage=stage, subject=identity.subject, run_key=identity.key)
+    with child_of(said) as context:
+        with pytest.raises(MetricValueInvalid, match="is no step"):
+            context.log_metrics({"loss": 1.0}, step=step)  # type: ignore[arg-type]  # told at the call
+        context.finish({})
 
 
 def test_a_file_that_is_not_there_is_no_document(tmp_path: Path) -> None:

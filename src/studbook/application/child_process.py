@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,11 +13,8 @@ from ..domain.errors import (
     ChildResultMissing,
     ChildTimedOut,
     ConfigError,
-    HomeUnusable,
-    JournalError,
     StudbookError,
 )
-from ..domain.keys import RunKey
 from ..domain.manifest import ArtifactKind
 from ..domain.run_context import (
     RUN_CONTEXT_VARIABLE,
@@ -27,16 +23,14 @@ from ..domain.run_context import (
     ContextMode,
     ContextTarget,
     RunContext,
-    StopWord,
 )
-from ..domain.run_events import MetricsLogged, RunStarted
-from ..domain.trial_metrics import report_metric
 from ..ports.child_processes import ChildProcess, ChildProcesses, Command
 from ..ports.clock import Clock
-from ..ports.event_log import EventLog, Newcomers
+from ..ports.event_log import EventLog
 from ..ports.ids import Ids
 from ..ports.log import get_logger
 from .child_folder import ParentFolder, sizes_below
+from .child_watch import ChildWatch, OpenedRun
 from .recorder import Recorder
 from .store_artifact import ArtifactBuilder
 from .train_context import PruneTrial, RunCommand, TrainContext, TrainingResult
@@ -47,15 +41,6 @@ _ENDS_WITHIN_S: Final = 5.0
 _LONGEST_WORDS: Final = 300
 
 _log = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class OpenedRun:
-    """A run of this process that a child may work for. `observe` is told of each reported value and its step."""
-
-    key: RunKey
-    started: RunStarted
-    observe: Callable[[float, int], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +96,7 @@ class RunInChild:
             document = self._document(run, context, folder)
             variables = {RUN_CONTEXT_VARIABLE: folder.hand_over(document.to_json())}
             process = self._processes.start(command, variables, folder.output_path)
-            watch = _Watch(run, context, folder, newcomers)
+            watch = ChildWatch(run, context, folder, newcomers)
             try:
                 self._wait(process, watch, command)
                 result = self._result(run, context, folder)
@@ -169,7 +154,7 @@ class RunInChild:
             target=target,
         )
 
-    def _wait(self, process: ChildProcess, watch: _Watch, command: Command) -> None:
+    def _wait(self, process: ChildProcess, watch: ChildWatch, command: Command) -> None:
         """Until it has ended well, feeding its reports to the pruner. Whatever else happens, it is ended."""
         begun = self._clock.monotonic_ns()
         try:
@@ -186,7 +171,7 @@ class RunInChild:
         if code != 0:
             raise _failed(command, code, watch.folder)
 
-    def _check_time(self, watch: _Watch, command: Command, seconds: float) -> None:
+    def _check_time(self, watch: ChildWatch, command: Command, seconds: float) -> None:
         limit = command.timeout_s
         if limit is None or seconds < limit:
             return
@@ -217,53 +202,6 @@ class RunInChild:
         except (StudbookError, OSError) as error:
             # The child's own failure is what the caller must see.
             _log.warning("output of a child process not kept", run=str(run.key), error=str(error))
-
-
-class _Watch:
-    """What the parent sees of one child, and tells it."""
-
-    def __init__(
-        self, run: OpenedRun, context: TrainContext, folder: ParentFolder, newcomers: Newcomers
-    ) -> None:
-        self.folder = folder
-        self.out_of_time = False
-        self._run = run
-        self._context = context
-        self._newcomers = newcomers
-        fold = context.fold.index if context.fold else None
-        self._reported = report_metric(run.started.stage, context.objectives, fold)
-        self._told_to_prune = False
-
-    def look(self) -> None:
-        """Take note of what the child has recorded; tell it when it does not look promising."""
-        self.look_last()
-        if not self._told_to_prune and not self.out_of_time and self._context.should_prune():
-            self._told_to_prune = True
-            self.folder.say(StopWord.PRUNE)
-
-    def look_last(self) -> None:
-        """Take note only."""
-        try:
-            found = self._newcomers.read()
-        except (HomeUnusable, JournalError) as error:
-            # What cannot be followed now is delivered all the same.
-            _log.warning("child process not followed", run=str(self._run.key), error=error.problem)
-            return
-        for envelope in found:
-            if envelope.run_key == self._run.key and isinstance(envelope.event, MetricsLogged):
-                self._measured(envelope.event)
-
-    def tell_time(self) -> None:
-        """Tell the child that its time is over."""
-        if not self.out_of_time:
-            self.out_of_time = True
-            self.folder.say(StopWord.STOP)
-
-    def _measured(self, event: MetricsLogged) -> None:
-        if self._reported not in event.metrics:
-            self._context.saw_step(event.step)
-        elif self._run.observe is not None:
-            self._run.observe(event.metrics[self._reported], event.step)
 
 
 def _end(process: ChildProcess) -> None:

@@ -17,7 +17,7 @@ from .child_ending import ChildEnding
 from .child_fold import ChildFold
 from .child_folder import sizes_below
 from .open_run import OpenRun
-from .run_handle import RunHandle
+from .run_handle import RunHandle, whole_step
 from .train_context import TrainingResult
 from .trial_plan import checked_report
 
@@ -45,11 +45,13 @@ class ChildRecording:
         self._reported = report_metric(document.stage, document.objectives, self._on_trial)
         self._last_report: tuple[int, float] | None = None
         self._last_step = 0
+        self._begun = False
         self._finished = False
 
     def begin(self) -> None:
         """Begin, before the user's first call."""
         self._ending.begin()
+        self._begun = True
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Record measured values. On a refit the objective is left out: the score of a refit is its trial's."""
@@ -59,10 +61,10 @@ class ChildRecording:
         if self._on_trial is not None:
             checked = metric_values(metrics, Stage.FOLD)
             named = {on_trial(name, self._on_trial): value for name, value in checked.items()}
-            self._run.record(MetricsLogged(metrics=named, step=int(step or 0)))
+            self._run.record(MetricsLogged(metrics=named, step=whole_step(step)))
         else:
             self._run.log_metrics(metrics, step)
-        self._last_step = max(self._last_step, int(step or 0))
+        self._last_step = max(self._last_step, whole_step(step))
 
     def log_params(self, params: Mapping[str, object]) -> None:
         """Record params. Raises ParamConflict, ParamInvalid."""
@@ -135,6 +137,10 @@ class ChildRecording:
         return dict.fromkeys(self._objectives, returned)
 
     def _check_open(self) -> None:
+        if not self._begun:
+            raise InvalidInput(
+                "the child's part has not begun", cure="enter it: with studbook.child() as context:"
+            )
         if self._finished:
             raise RunEnded(
                 f"run {self._document.run_name!r} has been finished by this process",

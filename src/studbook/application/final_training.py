@@ -29,7 +29,8 @@ from ..domain.training import ExecSpec, Init, TrainingSpec
 from ..ports.attempt_claims import AttemptClaims
 from .ancestry import lineage_of
 from .attempts import next_attempt
-from .child_process import OpenedRun, RunInChild
+from .child_process import RunInChild
+from .child_watch import OpenedRun
 from .ending import ending_without_result, error_text
 from .notices import Step
 from .recorder import Recorder

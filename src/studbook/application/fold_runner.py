@@ -17,7 +17,8 @@ from ..domain.stage import Stage
 from ..domain.trial import fold_key
 from ..domain.trial_metrics import intermediate_metric, on_trial
 from ..ports.log import get_logger
-from .child_process import OpenedRun, RunInChild
+from .child_process import RunInChild
+from .child_watch import OpenedRun
 from .ending import ending_without_result, error_text, reason_of
 from .recorder import Recorder
 from .run_opening import RunOpening

@@ -84,12 +84,8 @@ class KeepAlive:
         self._touched: dict[RunKey | None, None] = _Unstarted(self._start)
         self._renew_at = self._sync_at = 0
 
-    def hold(self) -> None:
-        """Hold the lease, if it is not held yet."""
-        self._start()
-
     def opened(self, run_key: RunKey) -> None:
-        """Hold the lease, and watch the run."""
+        """Hold the lease, if it is not held yet, and watch the run."""
         self._start()
         with self._changing:
             self._active_ns[run_key] = self._clock.monotonic_ns()

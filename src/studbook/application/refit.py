@@ -31,7 +31,8 @@ from ..ports.attempt_claims import AttemptClaims
 from ..ports.locks import Locks
 from ..ports.sampler import TrialState
 from .attempts import next_attempt
-from .child_process import OpenedRun, RunInChild
+from .child_process import RunInChild
+from .child_watch import OpenedRun
 from .ending import ending_without_result, error_text
 from .notices import Step
 from .recorder import Recorder

@@ -121,7 +121,7 @@ class RunHandle:
                 self._learn(name)
             values[name] = value if type(value) is float else metric_value(value, name)
         if type(step) is not int or not _LEAST <= step <= _MOST:
-            step = _whole(step)
+            step = whole_step(step)
         with self._lock:
             if self._ending is not None:
                 raise self._ended()
@@ -263,7 +263,8 @@ class RunHandle:
         )
 
 
-def _whole(step: object) -> int:
+def whole_step(step: object) -> int:
+    """The step as an int, 0 for None. Raises MetricValueInvalid."""
     if step is None:
         return 0
     if isinstance(step, float) and step.is_integer():

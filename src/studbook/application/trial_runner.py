@@ -15,7 +15,8 @@ from ..domain.search_events import TrialCompleted, TrialFailed, TrialPruned
 from ..domain.stage import Stage
 from ..domain.trial_metrics import intermediate_metric, trial_spread, trial_values
 from ..ports.log import get_logger
-from .child_process import OpenedRun, RunInChild
+from .child_process import RunInChild
+from .child_watch import OpenedRun
 from .ending import ending_without_result, error_text, reason_of
 from .fold_runner import FoldRunner
 from .recorder import Recorder

@@ -61,7 +61,6 @@ def child_context(environ: Mapping[str, str], rank: int | None = None) -> ChildC
     )
     if number:
         return ChildContext(document, number, SilentRun(), fold, parent, lambda: None)
-    parts.keepalive.hold()
     recording = _recording(document, parts, fold)
     return ChildContext(document, number, recording, fold, parent, parts.close)
 

@@ -121,7 +121,7 @@ class Sweep(Described):
 class Children(Described):
     """How training in a child process is looked after."""
 
-    look: Seconds
+    look: Seconds = Field(ge=0.01)
     """How often the parent looks after a child: reads its reports, and whether its time is over."""
     grace: Seconds
     """How long a child may go on that was told to stop, because its time is over; then it is ended."""
