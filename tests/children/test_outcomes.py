@@ -173,7 +173,7 @@ def test_the_pruner_sees_the_childs_reports_and_the_child_is_told(family: Family
                 break
         context.finish({"f1": value})
     """
-    pruner = Pruning(algorithm="median", options={"n_startup_trials": 1})
+    pruner = Pruning(algorithm="median", options={"n_startup_trials": 1, "n_warmup_steps": 2})
     sweep = family.sweep(scripted(body, timeout_s=100), trials=2, pruner=pruner)
     first, second = sorted(family.runs(Stage.TRIAL), key=lambda run: run.trial_number or 0)
     assert first.status is RunStatus.FINISHED
