@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .application.train_context import PruneTrial
     from .domain.errors import StudbookError
     from .domain.run import RunStatus
     from .domain.search_space import choice, float_range, int_range
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "PruneTrial",
     "RunQuery",
     "RunStatus",
     "Stage",
@@ -40,6 +42,7 @@ __all__ = [
 ]
 
 _HOME_OF = {
+    "PruneTrial": ".application.train_context",
     "RunQuery": ".ports.run_query",
     "RunStatus": ".domain.run",
     "Stage": ".domain.stage",

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studbook.application.ending import ending_of, ending_without_result, error_text
+from studbook.application.train_context import PruneTrial
 from studbook.domain.errors import (
     ChildProcessFailed,
     ChildResultMissing,
@@ -69,6 +70,10 @@ def test_a_child_process_that_failed_says_more(
 ) -> None:
     ending = ending_of(error("no", cure=""))
     assert (ending.status, ending.reason) == (status, reason)
+
+
+def test_work_that_was_given_up_is_killed() -> None:
+    assert ending_of(PruneTrial()) == Ending.killed(EndReason.PRUNED, "PruneTrial")
 
 
 @pytest.mark.parametrize("reason", EndReason)

@@ -31,7 +31,6 @@ _PREAMBLE = """
 import json, os, signal, sys, time
 from pathlib import Path
 import studbook
-from studbook.application.train_context import PruneTrial
 
 def result():
     return Path(json.loads(os.environ["STUDBOOK_RUN_CONTEXT"])["result_path"])

@@ -189,7 +189,7 @@ def test_a_child_that_gives_up_by_itself_is_pruned_too(family: Family) -> None:
         scripted("""
         with studbook.child() as context:
             context.report(0.125, 4)
-            raise PruneTrial
+            raise studbook.PruneTrial
         """)
     )
     run = family.run(Stage.TRIAL)

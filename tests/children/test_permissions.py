@@ -220,7 +220,7 @@ def test_a_job_elsewhere_begins_and_ends_its_own_run(family: Family) -> None:
     ("body", "status", "reason"),
     [
         ("context.finish({'loss': 1.0}, pruned=True)", RunStatus.KILLED, "pruned"),
-        ("raise PruneTrial", RunStatus.KILLED, "pruned"),
+        ("raise studbook.PruneTrial", RunStatus.KILLED, "pruned"),
         ("raise ValueError('no')", RunStatus.FAILED, "error"),
         ("raise KeyboardInterrupt", RunStatus.KILLED, "interrupted"),
         ("sys.exit(143)", RunStatus.KILLED, "interrupted"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..domain.errors import ChildResultMissing, ChildTimedOut
 from ..domain.redaction import redact
 from ..domain.run import Ending, EndReason
+from .train_context import PruneTrial
 
 _LONGEST = 500
 
@@ -22,7 +23,9 @@ def error_text(error: BaseException) -> str:
 
 
 def ending_of(error: BaseException | None) -> Ending:
-    """FINISHED without an exception, KILLED when the process was told to stop, else FAILED."""
+    """FINISHED without an exception, KILLED when the process was told to stop or the work was given up, else
+    FAILED.
+    """
     if error is None or (isinstance(error, SystemExit) and error.code in (0, None)):
         return Ending.finished()
     if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
@@ -34,7 +37,9 @@ def reason_of(error: BaseException) -> EndReason:
     """Why a body ends that this error has left."""
     if isinstance(error, ChildResultMissing):
         return EndReason.NO_RESULT
-    return EndReason.TIMEOUT if isinstance(error, ChildTimedOut) else EndReason.ERROR
+    if isinstance(error, ChildTimedOut):
+        return EndReason.TIMEOUT
+    return EndReason.PRUNED if isinstance(error, PruneTrial) else EndReason.ERROR
 
 
 def ending_without_result(error: BaseException) -> Ending:
