@@ -129,6 +129,8 @@ class ChildContext:
 
     def __enter__(self) -> Self:
         self._recording.begin()
+        # Looked at now, so that it is noticed later when the parent's lease is gone.
+        self._parent.word()
         return self
 
     def __exit__(

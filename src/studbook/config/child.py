@@ -95,6 +95,7 @@ class _Parts:
             interval_s=settings.leases.interval,
             fsync_interval_s=settings.journal.fsync_interval,
             heartbeat_s=settings.leases.heartbeat,
+            ttl_s=settings.leases.ttl,
         )
         recorder = Recorder(log, clock, bus, open_runs=keepalive, strict=settings.journal.strict)
         artifacts = build.artifact_builder(loaded, build.home_pins(home, ids), clock, studbook)
