@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
+from ..domain.run_context import RUN_CONTEXT_VARIABLE
 from ..domain.run_events import Adoption
 from .tracking_target import TargetKind, TrackingTarget
-from .variables import RUN_CONTEXT
 
 
 def in_its_job(target: TrackingTarget, environ: Mapping[str, str]) -> TrackingTarget:
@@ -24,7 +24,7 @@ def adoption(
     wanted: Literal["auto", "never"], target: TrackingTarget, environ: Mapping[str, str]
 ) -> Adoption | None:
     """The run that the first run of this process is to take over. A child of a run takes over none: it has one."""
-    if wanted == "never" or environ.get(RUN_CONTEXT):
+    if wanted == "never" or environ.get(RUN_CONTEXT_VARIABLE):
         return None
     if target.job_run_id is not None:
         return Adoption(run_id=target.job_run_id, ended_by_service=True)

@@ -11,16 +11,14 @@ from dotenv.parser import parse_stream
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsError
 
 from ..domain.errors import ConfigError
+from ..domain.run_context import RUN_CONTEXT_VARIABLE
 from .origin import Origin, Source
 from .statement import DELIMITER, PREFIX, Statement, statements
 
 MLFLOW_VARIABLES = {"MLFLOW_TRACKING_URI": ("tracking", "uri"), "MLFLOW_EXPERIMENT_NAME": ("experiment",)}
 """MLflow's own variables that are honoured, and the settings that they stand for."""
 
-RUN_CONTEXT = "STUDBOOK_RUN_CONTEXT"
-"""What a child process is told by its parent: no setting."""
-
-_NO_SETTINGS = (RUN_CONTEXT, "STUDBOOK_TEST_")
+_NO_SETTINGS = (RUN_CONTEXT_VARIABLE, "STUDBOOK_TEST_")
 
 
 @dataclass(frozen=True, slots=True)
