@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -139,7 +140,7 @@ def _decided(found: TrackingTarget, said: ContextTarget) -> TrackingTarget:
 
 def _recording(document: RunContext, parts: _Parts, fold: ChildFold | None) -> ChildRecording:
     attached = document.mode is ContextMode.ATTACH
-    project = parts.opening.project
+    project, no_store = parts.opening.project, _NoStore()
     run = (AttachedRun if attached else RunHandle)(
         document.run_key,
         document.stage,
@@ -148,22 +149,30 @@ def _recording(document: RunContext, parts: _Parts, fold: ChildFold | None) -> C
         project=project,
         recorder=parts.recorder,
         artifacts=parts.artifacts,
-        backend_id=_NoStore().run_id,
+        backend_id=no_store.run_id,
+        fluent=no_store,
     )
     ending: ChildEnding = (
         ParentEnds(document, run) if isinstance(run, AttachedRun) else ChildEnds(document, run, project)
     )
-    open_run = OpenRun(parts.recorder, parts.opening, parts.artifacts, _NoStore(), parts.ids)
+    open_run = OpenRun(parts.recorder, parts.opening, parts.artifacts, no_store, parts.ids, no_store)
     return ChildRecording(document, run, ending, open_run, fold)
 
 
 class _NoStore:
-    """A child asks no store."""
+    """A child asks no store, so that it knows no backend's ids, and no run of it is the backend's active one."""
 
     def run_id(self, run_key: RunKey, timeout_s: float | None = None) -> str:
         del timeout_s
-        raise NotYourRun(
-            "a child process records, and asks the store nothing",
-            cure="ask in the parent: book.find(key)",
-            run=str(run_key),
-        )
+        raise _nothing_asked(run_key)
+
+    def active(self, run_id: str) -> AbstractContextManager[None]:
+        raise _nothing_asked(run_id)
+
+
+def _nothing_asked(run: str) -> NotYourRun:
+    return NotYourRun(
+        "a child process records, and asks the store nothing",
+        cure="ask in the parent: book.find(key)",
+        run=str(run),
+    )
