@@ -87,13 +87,15 @@ def test_each_module_says_what_it_is_and_is_not_too_long(path: Path) -> None:
 
 def test_only_our_own_processes_handle_signals_and_change_their_environment() -> None:
     own = {"entrypoints/cli/main.py", "entrypoints/relay_process.py", "entrypoints/own_process.py"}
+    # MLflow deletes a variable on the way; it is put back.
+    giving_back = {"adapters/mlflow/fluent_runs.py"}
     changing = ("signal.signal(", "os.environ[", "os.environ.setdefault(", "os.putenv(", "os.environ.pop(")
     found = {
         str(path.relative_to(PACKAGE))
         for path in MODULES
         if any(word in path.read_text(encoding="utf-8") for word in changing)
     }
-    assert found == own
+    assert found == own | giving_back
 
 
 def test_no_module_of_a_folder_re_exports_others() -> None:
