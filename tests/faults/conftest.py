@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from faults.fault_home import FaultHome
-from studbook.adapters.mlflow.first_start import ensure_database
+from faults.http_faults import FaultyProxy
 
 _PRELOADED = [
     "pytest",
@@ -29,14 +29,6 @@ def processes() -> ForkServerContext:
     return context
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database without runs, to be copied."""
-    database = tmp_path_factory.mktemp("template") / "mlflow.db"
-    ensure_database(database, str(database.parent / "mlartifacts"))
-    return database
-
-
 @pytest.fixture
 def fresh_home(tmp_path: Path) -> Iterator[FaultHome]:
     """A home that is not there yet, and no database."""
@@ -49,6 +41,13 @@ def home(fresh_home: FaultHome, empty_database: Path) -> FaultHome:
     """A home that is not there yet, on an empty database."""
     shutil.copy(empty_database, fresh_home.database)
     return fresh_home
+
+
+@pytest.fixture
+def served_home(tmp_path: Path, proxy: FaultyProxy) -> Iterator[FaultHome]:
+    """A home that is not there yet, whose target is the server behind the proxy."""
+    with FaultHome(tmp_path, proxy.uri, experiment=f"faults-{tmp_path.name}").ends() as home:
+        yield home
 
 
 @pytest.fixture

@@ -33,25 +33,38 @@ _UNHURRIED_S = 120.0
 
 
 class FaultHome:
-    """`uri` is the folder's SQLite database by default. The tests' own processes wait long for a busy machine."""
+    """`uri` is the folder's SQLite database by default; one that others use too is shared by `experiment`.
 
-    def __init__(self, folder: Path, uri: str | None = None) -> None:
+    The tests' own processes wait long for a busy machine.
+    """
+
+    def __init__(self, folder: Path, uri: str | None = None, experiment: str | None = None) -> None:
         self.folder = folder
         self.home = folder / ".studbook"
         self.database = folder / "mlflow.db"
         self.uri = uri or f"sqlite:///{self.database}"
+        self.experiment = experiment
 
     def open_book(
         self, delivery: Literal["sidecar", "inline", "manual"], exit_timeout_s: float = _UNHURRIED_S
     ) -> Studbook:
         """A book on this home."""
         return Studbook.open(
-            self.uri, home=self.home, delivery=delivery, overrides={"delivery.exit_timeout": exit_timeout_s}
+            self.uri,
+            home=self.home,
+            experiment=self.experiment,
+            delivery=delivery,
+            overrides={"delivery.exit_timeout": exit_timeout_s},
         )
 
     def container(self, home: Path | None = None) -> Container:
         """What a process of this home is made of, without a book; nothing is waited for."""
-        said = {"tracking.uri": self.uri, "home": str(home or self.home), "delivery.mode": "manual"}
+        said = {
+            "tracking.uri": self.uri,
+            "home": str(home or self.home),
+            "experiment": self.experiment,
+            "delivery.mode": "manual",
+        }
         return Container(loaded=load_settings(self.folder, said, {}), version=version("studbook"))
 
     def finish(self) -> ReapReport:
@@ -67,7 +80,7 @@ class FaultHome:
         """What is in the store."""
         container = self.container()
         try:
-            return state_of(container.tracking_store(), container.artifact_store())
+            return state_of(container.tracking_store(), container.artifact_store(), self.experiment)
         finally:
             container.tracking_store().close()
             container.artifact_store().close()
@@ -99,6 +112,11 @@ class FaultHome:
         """Whether everything is delivered, and no run is open."""
         container = self.container()
         return not container.relay().pending() and not open_runs(container.event_log(), container.ledger())
+
+    def failed_tries(self) -> int:
+        """How often a relay process of this home found its backend unavailable."""
+        words = self.home / "logs" / "relay.log"
+        return words.read_text(encoding="utf-8").count("backend unavailable") if words.exists() else 0
 
     def sidecars(self) -> list[int]:
         """The living relay processes of this home."""

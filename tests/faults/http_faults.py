@@ -9,6 +9,7 @@ import re
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -34,13 +35,16 @@ _RESET = Reply(0)
 
 @dataclass(frozen=True)
 class Recorded:
-    """One request that arrived. `committed` is the status of the server behind, None if it was not asked."""
+    """One request, and when it arrived (monotonic). `committed` is the status of the server behind, None if it was
+    not asked.
+    """
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: bytes
     committed: int | None
+    at_s: float
 
 
 class Fault:
@@ -100,13 +104,24 @@ class HangAfter(Fault):
     """The server did it, and says nothing until `release`, when the connection breaks."""
 
     def __init__(self) -> None:
-        self.released = threading.Event()
+        self._reached = threading.Event()
+        self._released = threading.Event()
+
+    def wait_until_hanging(self) -> None:
+        """Returns when a request hangs."""
+        assert self._reached.wait(_WAIT_S), "no request came to hang"
 
     def release(self) -> None:
-        self.released.set()
+        """Let it go."""
+        self._released.set()
+
+    def hang(self, exchange: Exchange) -> None:
+        """Say nothing until `release`."""
+        self._reached.set()
+        exchange.wait_for(self._released)
 
     def after(self, exchange: Exchange, reply: Reply) -> None:
-        exchange.wait_for(self.released)
+        self.hang(exchange)
         exchange.reset()
 
 
@@ -114,7 +129,7 @@ class HangBefore(HangAfter):
     """Nothing is done until `release`; then the server is asked, if anybody still wants to know or not."""
 
     def before(self, exchange: Exchange) -> Reply | None:
-        exchange.wait_for(self.released)
+        self.hang(exchange)
         return None
 
     def after(self, exchange: Exchange, reply: Reply) -> None:
@@ -336,20 +351,21 @@ class _Handler(BaseHTTPRequestHandler):
             self._serve()
 
     def _serve(self) -> None:
+        at_s = time.monotonic()
         body = self._body()
         headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
         fault = self.proxy.fault_for(self.command, self.path)
         exchange = Exchange(self, self.proxy)
         reply = fault.before(exchange)
         if reply is not None:
-            self.proxy.record(Recorded(self.command, self.path, headers, body, None))
+            self.proxy.record(Recorded(self.command, self.path, headers, body, None, at_s))
             if reply is _RESET:
                 exchange.reset()
             else:
                 exchange.send(reply)
             return
         reply = self.proxy.forward(self.command, self.path, headers, body)
-        self.proxy.record(Recorded(self.command, self.path, headers, body, reply.status))
+        self.proxy.record(Recorded(self.command, self.path, headers, body, reply.status, at_s))
         fault.after(exchange, reply)
 
     def _body(self) -> bytes:

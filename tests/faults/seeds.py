@@ -1,4 +1,4 @@
-"""How many times a test that kills at random is repeated: 5 by default, 50 with HYPOTHESIS_PROFILE=thorough."""
+"""How many times a test that draws is repeated: 5 by default, 50 with HYPOTHESIS_PROFILE=thorough."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 
 import pytest
 
-SEEDS = range(50 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 5)
+THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
+SEEDS = range(50 if THOROUGH else 5)
 
 every_seed = pytest.mark.parametrize("seed", SEEDS)

@@ -42,9 +42,10 @@ class RunState:
 State = dict[str, RunState]
 
 
-def state_of(store: TrackingStore, artifacts: ArtifactStore) -> State:
-    """Everything, read back. Two runs of one key, or a deleted one, fail: each run is stored once."""
-    query = RunQuery(store.experiments(), ANY_STATUS, lifecycles=frozenset(Lifecycle))
+def state_of(store: TrackingStore, artifacts: ArtifactStore, experiment: str | None = None) -> State:
+    """Everything (of an experiment), read back. Two runs of one key, or a deleted one, fail: each run is stored once."""
+    experiments = store.experiments() if experiment is None else (experiment,)
+    query = RunQuery(experiments, ANY_STATUS, lifecycles=frozenset(Lifecycle))
     runs = list(store.find(query))
     assert {run.lifecycle for run in runs} <= {Lifecycle.ACTIVE}
     keys = {run.run_id: run.tags[RUN_KEY_TAG] for run in runs}

@@ -12,7 +12,7 @@ import threading
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 _QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
@@ -21,21 +21,24 @@ _PAUSE_S = 0.1
 
 @dataclass(frozen=True)
 class Server:
-    """A running server: its address, and the files behind it."""
+    """A running server: its address, the files behind it, and its process group."""
 
     uri: str
     database: Path
     artifacts: Path
+    group: int = 0
 
 
 @contextmanager
-def bare_app(folder: Path, empty_database: Path) -> Iterator[Server]:
-    """One process that serves runs and artifacts from `folder`, on a copy of the database.
+def bare_app(folder: Path, empty_database: Path, port: int | None = None) -> Iterator[Server]:
+    """One process that serves runs and artifacts from `folder`, on a copy of the database, or on what an earlier
+    one left there.
 
     The variables with an underscore are MLflow's own way to tell its workers what the command line said.
     """
-    server = _server(folder)
-    shutil.copy(empty_database, server.database)
+    server = _server(folder, port)
+    if not server.database.exists():
+        shutil.copy(empty_database, server.database)
     command = [sys.executable, "-m", "uvicorn", "mlflow.server.fastapi_app:app", "--log-level", "warning"]
     settings = {
         "_MLFLOW_SERVER_FILE_STORE": f"sqlite:///{server.database}",
@@ -43,8 +46,8 @@ def bare_app(folder: Path, empty_database: Path) -> Iterator[Server]:
         "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
         "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(server.artifacts),
     }
-    with _running(server, command, settings, folder):
-        yield server
+    with _running(server, command, settings, folder) as running:
+        yield running
 
 
 @contextmanager
@@ -54,8 +57,8 @@ def command_line(folder: Path) -> Iterator[Server]:
     command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{server.database}"]
     command += ["--artifacts-destination", str(server.artifacts)]
-    with _running(server, command, {}, folder):
-        yield server
+    with _running(server, command, {}, folder) as running:
+        yield running
 
 
 def free_port() -> int:
@@ -65,14 +68,14 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def _server(folder: Path) -> Server:
-    return Server(f"http://127.0.0.1:{free_port()}", folder / "mlflow.db", folder / "artifacts")
+def _server(folder: Path, port: int | None = None) -> Server:
+    return Server(f"http://127.0.0.1:{port or free_port()}", folder / "mlflow.db", folder / "artifacts")
 
 
 @contextmanager
 def _running(
     server: Server, command: Sequence[str], settings: Mapping[str, str], folder: Path
-) -> Iterator[None]:
+) -> Iterator[Server]:
     port = server.uri.rpartition(":")[2]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -85,7 +88,7 @@ def _running(
         )
     try:
         _wait_until_healthy(f"{server.uri}/health", process, folder / "log")
-        yield
+        yield replace(server, group=process.pid)
     finally:
         _end_group(process)
 

@@ -9,23 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from faults.http_faults import FaultyProxy
-from servers.mlflow_server import Server, bare_app
-from studbook.adapters.mlflow.first_start import ensure_database
 from studbook.adapters.mlflow.tracking_store import MlflowTrackingStore
 from studbook.ports.capabilities import Capabilities
 from studbook.ports.contract.tracking_examples import RUN_KEY_TAG
 
 SMALL_PAGES = Capabilities(search_page=3)
 StoreMaker = Callable[[], MlflowTrackingStore]
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database without runs, to be copied."""
-    database = tmp_path_factory.mktemp("template") / "mlflow.db"
-    ensure_database(database, str(database.parent / "mlartifacts"))
-    return database
 
 
 @pytest.fixture
@@ -45,17 +34,3 @@ def new_store(empty_database: Path, tmp_path: Path) -> Iterator[StoreMaker]:
     yield make
     for store in made:
         store.close()
-
-
-@pytest.fixture(scope="session")
-def server(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A real server, of runs and artifacts; one for all tests."""
-    with bare_app(tmp_path_factory.mktemp("server"), empty_database) as running:
-        yield running
-
-
-@pytest.fixture
-def proxy(server: Server) -> Iterator[FaultyProxy]:
-    """The server behind a proxy without faults yet."""
-    with FaultyProxy(server.uri) as listening:
-        yield listening
