@@ -31,6 +31,10 @@ class Training:
         """So many calls, each of which returns."""
         self.calls += [self._work.step() for _ in range(calls)]
 
+    def begins_a_run(self) -> None:
+        """Something that must be delivered."""
+        self.calls.append(self._work.open())
+
     def sees_delivery_fail(self) -> None:
         """Somebody tries to deliver, and cannot."""
         if self._delivery == "inline":
