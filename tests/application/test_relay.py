@@ -342,6 +342,66 @@ def test_without_time_it_tries_once(world: World) -> None:
     assert cut.calls == 1
 
 
+def test_a_server_that_asked_to_be_left_alone_is_by_later_drains_too(world: World) -> None:
+    world.say("a", started("a"))
+    asked = TrackingUnavailable("busy", cure="wait", retry_after_s=100.0)
+    cut = Cut(1, lambda: asked, after=False)
+    relay = world.relay(cut=cut)
+    begun = world.clock.monotonic_ns()
+    for _ in range(3):
+        with pytest.raises(DeliveryPending, match="1 event is not delivered yet"):
+            relay.drain(30)
+    assert cut.calls == 1
+    assert relay.drain(30) == Delivery(1, 0)
+    assert (world.clock.monotonic_ns() - begun) / 1e9 == pytest.approx(100.0)
+
+
+def test_a_resending_leaves_the_server_alone_too(world: World) -> None:
+    world.say("a", started("a"))
+    asked = TrackingUnavailable("busy", cure="wait", retry_after_s=100.0)
+    relay = world.relay(cut=Cut(1, lambda: asked, after=False))
+    with pytest.raises(DeliveryPending):
+        relay.drain(0)
+    begun = world.clock.monotonic_ns()
+    assert relay.resend_held(200) == Delivery(0, 0)
+    assert (world.clock.monotonic_ns() - begun) / 1e9 == pytest.approx(100.0)
+
+
+def test_waits_go_on_growing_in_later_drains(world: World) -> None:
+    world.say("a", started("a"))
+    cut = Cut(1, _unavailable, after=False, times=10**9)
+    relay = world.relay(cut=cut)
+    tries = []
+    for _ in range(6):
+        before = cut.calls
+        with pytest.raises(DeliveryPending):
+            relay.drain(30)
+        tries.append(cut.calls - before)
+    # 0.5 + 1 + 2 + 4 + 8 s and the rest of 30; then each wait is longer than a drain.
+    assert tries == [7, 2, 2, 2, 2, 2]
+
+
+def test_who_waits_is_told_when_the_time_is_over_in_the_middle(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery_pass, "_CHUNK", 1)
+    world.say("a", started("a"), *[_metric(1.0, step) for step in range(9)])
+    record = world.store.record
+
+    def slowly(run_id: str, batch: RecordBatch) -> None:
+        world.clock.sleep(5)
+        record(run_id, batch)
+
+    world.store.record = slowly
+    begun = world.clock.monotonic_ns()
+    with pytest.raises(DeliveryPending, match="the time for it is over") as caught:
+        world.relay().drain(12)
+    assert (world.clock.monotonic_ns() - begun) / 1e9 == pytest.approx(15)
+    assert caught.value.details["pending"] == 7
+    # A relay for which nobody waits goes on.
+    assert world.relay().drain_held(12) == Delivery(7, 0)
+
+
 def test_what_was_delivered_before_an_outage_is_counted_once(world: World) -> None:
     first, second = world.log, world.new_log()
     world.say("a", started("a"), _metric(1.0), log=first)

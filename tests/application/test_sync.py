@@ -11,13 +11,16 @@ from hypothesis import strategies as st
 
 from studbook.adapters.memory.delivery_ledger import MemoryDeliveryLedger
 from studbook.adapters.system.clock import SystemClock
+from studbook.application import delivery_pass
 from studbook.application.relay import Relay
 from studbook.application.sync import SyncHome
 from studbook.domain.errors import DeliveryPending, TrackingDenied, TrackingRefused, TrackingUnavailable
 from studbook.domain.run import RunStatus
 from studbook.domain.run_events import ArtifactLogged, MetricsLogged
 from studbook.domain.stage import Stage
+from studbook.domain.store_writes import RecordBatch
 from studbook.domain.stored_run import Lifecycle
+from studbook.ports.clock import Clock
 from studbook.ports.contract.artifact_store import write_tree
 from studbook.ports.event_log import Happening
 
@@ -25,13 +28,13 @@ from .relay_world import FINISHED, Cut, World, run_key, started
 
 
 class Sync:
-    """The use case on a world, by the machine's clock; counts the relays that it had built."""
+    """The use case on a world, by the machine's clock or another; counts the relays that it had built."""
 
-    def __init__(self, world: World, cut: Cut | None = None) -> None:
+    def __init__(self, world: World, cut: Cut | None = None, clock: Clock | None = None) -> None:
         self.built = 0
         self._world = world
         self._cut = cut
-        self.run = SyncHome(world.log, world.ledger, self._relay, SystemClock())
+        self.run = SyncHome(world.log, world.ledger, self._relay, clock or SystemClock())
 
     def _relay(self) -> Relay:
         self.built += 1
@@ -78,6 +81,23 @@ def test_an_outage_is_told_with_what_waits_and_remembered(world: World) -> None:
     assert "the server is away" in (world.ledger.problem() or "")
     assert Sync(world).run().delivered == 1
     assert world.ledger.problem() is None
+
+
+def test_a_time_limit_ends_it_in_the_middle_and_without_one_it_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery_pass, "_CHUNK", 1)
+    world.say("a", started("a"), *[MetricsLogged(metrics={"loss": 0.5}, step=step) for step in range(9)])
+    record = world.store.record
+
+    def slowly(run_id: str, batch: RecordBatch) -> None:
+        world.clock.sleep(40)
+        record(run_id, batch)
+
+    world.store.record = slowly
+    with pytest.raises(DeliveryPending, match=r"8 events are .* the time for it is over"):
+        Sync(world, clock=world.clock).run(60.0)
+    assert Sync(world, clock=world.clock).run().delivered == 8
 
 
 def test_refused_credentials_are_told_at_once_and_remembered(world: World) -> None:

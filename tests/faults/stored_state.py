@@ -43,7 +43,7 @@ State = dict[str, RunState]
 
 
 def state_of(store: TrackingStore, artifacts: ArtifactStore, experiment: str | None = None) -> State:
-    """Everything (of an experiment), read back. Two runs of one key, or a deleted one, fail: each run is stored once."""
+    """Everything, or an experiment, read back. Two runs of one key, or a deleted one, fail: each is stored once."""
     experiments = store.experiments() if experiment is None else (experiment,)
     query = RunQuery(experiments, ANY_STATUS, lifecycles=frozenset(Lifecycle))
     runs = list(store.find(query))

@@ -74,6 +74,20 @@ def test_a_server_that_says_nothing_holds_up_the_relay_and_not_the_training(
         assert len(created(proxy)) == len({call.run for call in trains.calls})
 
 
+@pytest.mark.parametrize("endpoint", ["", LOG_BATCH])
+def test_a_barrier_in_this_process_ends_in_time_though_the_server_says_nothing(
+    served_home: FaultHome, proxy: FaultyProxy, endpoint: str
+) -> None:
+    silence = HangAfter()
+    proxy.on(endpoint, silence, times=None)
+    with training(served_home, "inline") as trains:
+        trains.goes_on(100)
+        # Nothing but what follows the barrier ends the silence.
+        trains.sees_delivery_fail()
+        proxy.forget()
+        silence.release()
+
+
 def created(proxy: FaultyProxy) -> list[int | None]:
     """The creations that the server did."""
     return [one.committed for one in proxy.requests(CREATE) if one.committed == 200]

@@ -28,6 +28,9 @@ class Backoff:
         base_s = self.transfer_base_s if of_a_file else self.base_s
         cap_s = self.transfer_cap_s if of_a_file else self.cap_s
         longest = min(cap_s, base_s * 2.0 ** min(failures - 1, _MOST_DOUBLINGS))
+        return max(share * longest, self.asked_for_s(error))
+
+    def asked_for_s(self, error: TrackingUnavailable) -> float:
+        """How long the server asked to be left alone."""
         asked_for = error.details.get("retry_after_s")
-        least = float(asked_for) if isinstance(asked_for, int | float) else 0.0
-        return max(share * longest, min(least, self.retry_after_cap_s))
+        return min(float(asked_for), self.retry_after_cap_s) if isinstance(asked_for, int | float) else 0.0

@@ -196,7 +196,7 @@ class _Barrier:
         """Whether the lease was free, so that this process delivered."""
         with self._ledger.lease(0.0) as free:
             if free:
-                relay().drain_held(max(0.0, left_s))
+                relay().drain_in_time(max(0.0, left_s))
         return free
 
     def _pending(self, left: int) -> DeliveryPending:

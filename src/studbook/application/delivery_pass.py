@@ -21,6 +21,7 @@ from ..ports.clock import Clock
 from ..ports.delivery_ledger import DeliveryLedger, Refusal, RunChanges
 from ..ports.event_log import Cursor, EventLog, Happening
 from ..ports.log import get_logger
+from ..ports.time_left import time_left_s
 from .late_events import late_runs
 from .open_runs import run_changes
 from .store_writer import RunUnknown, StoreWriter
@@ -70,6 +71,10 @@ class _NotProjected(StudbookError):
     """An event that has no store writes, because it contradicts itself."""
 
 
+class TimeIsUp(StudbookError):
+    """The time of whoever waits is over, in the middle of a pass."""
+
+
 class DeliveryPass:
     """Delivers in log order and in full batches; what a backend refuses is found by halving its batch."""
 
@@ -97,7 +102,8 @@ class DeliveryPass:
         """Go over everything that is in the log now; counts into `tally`.
 
         The end of a run waits for earlier events of other writers, except of those that are `unawaited`. Raises
-        TrackingUnavailable; what was delivered before is counted, and not asked for again.
+        TrackingUnavailable, and TimeIsUp when more is left than whoever waits has time for; what was delivered
+        before is counted, and not asked for again.
         """
         held = Held()
         self._refused.clear()
@@ -106,7 +112,11 @@ class DeliveryPass:
         cursor = self._ledger.cursor()
         shared = self._shared(cursor)
         events = self._log.read(cursor)
+        first = True
         while chunk := list(islice(events, self._batch)):
+            if not first and (time_left_s() or 0) < 0:
+                raise TimeIsUp("the time is over", cure="go on where the ledger says")
+            first = False
             ready = []
             for envelope in chunk:
                 if envelope.writer in held.writers:

@@ -13,8 +13,9 @@ from ..ports.clock import Clock
 from ..ports.delivery_ledger import DeliveryLedger, Refusal
 from ..ports.event_log import EventLog
 from ..ports.log import get_logger
+from ..ports.time_left import within
 from .backoff import Backoff
-from .delivery_pass import BATCH, DeliveryPass, Held, Tally
+from .delivery_pass import BATCH, DeliveryPass, Held, Tally, TimeIsUp
 from .store_writer import StoreWriter
 
 _TIMEOUT_S = 60.0
@@ -33,6 +34,7 @@ class Delivery:
 class Relay:
     """Drains the log into the stores, in this process, holding the ledger's lease while it works.
 
+    Waits grow with the failures in a row, over all drains; a backend that asked to be left alone is, by all drains.
     `jitter` gives the share of each wait that is waited, from 0 to 1, so that relays of one backend spread out.
     At most `batch` events are written at once.
     """
@@ -54,24 +56,34 @@ class Relay:
         self._clock = clock
         self._backoff = backoff
         self._jitter = jitter
+        self._failures = 0
+        self._asked_until_ns = 0
         self._pass = DeliveryPass(log, ledger, writer, vocabulary, clock, batch=batch)
 
     def drain(self, timeout_s: float | None = None) -> Delivery:
         """Deliver everything that is in the log now. A barrier.
 
-        While the backend is unavailable, tries again until `timeout_s` seconds (None: 60) have passed. Raises
-        DeliveryPending, which says how many events are left; they stay in the log. Raises TrackingDenied at
-        once; nothing is lost then, either.
+        Tries again while the backend is unavailable, and ends with what it is at when `timeout_s` seconds (None:
+        60) have passed, but for a first try. Raises DeliveryPending, which says how many events are left; they stay
+        in the log. Raises TrackingDenied at once; nothing is lost then, either.
         """
         limit = _TIMEOUT_S if timeout_s is None else timeout_s
         began = self._clock.monotonic_ns()
         with self._ledger.lease(limit) as lease:
             if not lease:
                 raise self._pending("another process of this home is delivering")
-            return self.drain_held(limit - (self._clock.monotonic_ns() - began) / 1e9)
+            return self.drain_in_time(limit - (self._clock.monotonic_ns() - began) / 1e9)
+
+    def drain_in_time(self, timeout_s: float) -> Delivery:
+        """Like `drain`, for the one who holds the ledger's lease already."""
+        deadline = self._clock.monotonic_ns() + int(timeout_s * 1e9)
+        with within(lambda: (deadline - self._clock.monotonic_ns()) / 1e9):
+            return self._drain_until(deadline)
 
     def drain_held(self, timeout_s: float) -> Delivery:
-        """Like `drain`, for the one who holds the ledger's lease already."""
+        """Like `drain`, for the one who holds the ledger's lease and for whom nobody waits: as long as the backend
+        takes events, it goes on.
+        """
         return self._drain_until(self._clock.monotonic_ns() + int(timeout_s * 1e9))
 
     def resend_held(self, timeout_s: float) -> Delivery:
@@ -82,14 +94,15 @@ class Relay:
         """
         deadline = self._clock.monotonic_ns() + int(timeout_s * 1e9)
         tally = Tally()
-        failures = 0
         while True:
+            self._leave_alone(deadline)
             try:
                 self._pass.resend(tally)
             except TrackingUnavailable as error:
-                failures += 1
-                self._wait(failures, deadline, error)
+                self._failures += 1
+                self._wait(deadline, error)
             else:
+                self._failures = 0
                 return Delivery(tally.delivered, tally.refused)
 
     def pending(self) -> int:
@@ -106,17 +119,19 @@ class Relay:
 
     def _drain_until(self, deadline: int) -> Delivery:
         tally = Tally()
-        failures = 0
         unawaited: frozenset[str] = frozenset()
         while True:
             before = Tally(tally.delivered, tally.refused)
+            self._leave_alone(deadline)
             try:
                 held = self._pass.run(tally, unawaited)
             except TrackingUnavailable as error:
-                failures = failures + 1 if tally == before else 1
-                self._wait(failures, deadline, error)
+                self._failures = self._failures + 1 if tally == before else 1
+                self._wait(deadline, error)
                 continue
-            failures = 0
+            except TimeIsUp as up:
+                raise self._pending("the time for it is over") from up
+            self._failures = 0
             in_time = self._clock.monotonic_ns() < deadline
             if not held:
                 # A refusal is an event of its own, behind what this pass read.
@@ -134,11 +149,23 @@ class Relay:
             return True
         return bool(held.ends) and (moved or awaited)
 
-    def _wait(self, failures: int, deadline: int, error: TrackingUnavailable) -> None:
-        left = (deadline - self._clock.monotonic_ns()) / 1e9
+    def _leave_alone(self, deadline: int) -> None:
+        """Wait until the backend may be asked again, where it said when."""
+        now = self._clock.monotonic_ns()
+        if now >= self._asked_until_ns:
+            return
+        self._clock.sleep(max(0, min(self._asked_until_ns, deadline) - now) / 1e9)
+        left = (self._asked_until_ns - self._clock.monotonic_ns()) / 1e9
+        if left > 0:
+            raise self._pending(f"the backend asked to be left alone, for {left:.0f} s more")
+
+    def _wait(self, deadline: int, error: TrackingUnavailable) -> None:
+        now = self._clock.monotonic_ns()
+        self._asked_until_ns = now + int(self._backoff.asked_for_s(error) * 1e9)
+        left = (deadline - now) / 1e9
         if left <= 0:
             raise self._pending(error.problem) from error
-        wait = min(left, self._backoff.wait_s(failures, error, self._jitter()))
+        wait = min(left, self._backoff.wait_s(self._failures, error, self._jitter()))
         _log.warning("backend unavailable", error=error.problem, next_try_s=round(wait, 3))
         self._clock.sleep(wait)
 

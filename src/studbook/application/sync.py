@@ -9,6 +9,7 @@ from ..domain.errors import DeliveryPending, TrackingDenied
 from ..ports.clock import Clock
 from ..ports.delivery_ledger import DeliveryLedger, Refusal
 from ..ports.event_log import Cursor, EventLog
+from ..ports.time_left import within
 from .relay import Relay
 from .undelivered import undelivered
 
@@ -60,8 +61,16 @@ class SyncHome:
         return Synced(0, 0, pending, self._ledger.refusals())
 
     def _until_done(self, wanted: Cursor, timeout_s: float | None, *, resend: bool) -> int:
-        left = undelivered(self._ledger, wanted)
         deadline = self._deadline(timeout_s)
+        if timeout_s is None:
+            return self._until_delivered(wanted, None, deadline, resend=resend)
+        with within(lambda: (deadline - self._clock.monotonic_ns()) / 1e9):
+            return self._until_delivered(wanted, timeout_s, deadline, resend=resend)
+
+    def _until_delivered(
+        self, wanted: Cursor, timeout_s: float | None, deadline: int, *, resend: bool
+    ) -> int:
+        left = undelivered(self._ledger, wanted)
         while True:
             try:
                 done = self._deliver_if_free(

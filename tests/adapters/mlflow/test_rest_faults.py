@@ -37,6 +37,7 @@ from studbook.domain.stored_run import Lifecycle, StoredRun
 from studbook.ports.capabilities import Capabilities
 from studbook.ports.contract.tracking_examples import RUN_KEY_TAG, START, fresh_name, ids, metric, new_run
 from studbook.ports.run_query import ANY_STATUS, RunQuery
+from studbook.ports.time_left import within
 from studbook.ports.tracking_store import NewRun
 
 SILENCE_S = 2.0
@@ -232,6 +233,18 @@ def test_a_silent_server_is_given_up_and_the_write_is_unknown(
     assert isinstance(error, TrackingUnavailable)
     assert (error.details["code"], error.details["outcome"]) == ("TIMEOUT", "unknown")
     assert len(proxy.requests(LOG_BATCH)) == 1
+
+
+@pytest.mark.parametrize("left_s", [0.5, 0.0, -1.0])
+def test_a_silent_server_is_waited_for_no_longer_than_who_waits_has_time(
+    proxy: FaultyProxy, store_at: StoreMaker, run_id: str, left_s: float
+) -> None:
+    store = store_at(proxy.uri, timeout_s=3600.0)
+    proxy.on(LOG_BATCH, HangAfter())
+    with within(lambda: left_s):
+        error = failure(lambda: store.record(run_id, RecordBatch(tags={"t": "1"})))
+        assert store.get_run(run_id).tags["t"] == "1"
+    assert (error.details["code"], error.details["outcome"]) == ("TIMEOUT", "unknown")
 
 
 def test_no_error_tells_the_password(proxy: FaultyProxy, store_at: StoreMaker, run_id: str) -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
+from ...ports.time_left import time_left_s
 from .errors import answer_error, no_answer, unreadable_answer
 from .pace import Pace
 from .patience import ONCE, Patience
@@ -24,15 +25,17 @@ Json = dict[str, Any]
 TIMEOUT_S = 60.0
 _CONNECT_S = 10.0
 _TOO_MANY = 429
+_LEAST_S = 1.0
 
 
 class RestCalls:
     """Thread-safe. MLflow's own retries and redirects are off: who calls decides what is repeated.
 
     `host_creds` gives the server and the credentials; it is asked for every request. `timeout_s` is how long
-    the server may stay silent. A read is repeated as `patience` says; a write never is. After a 429, requests
-    are sent more slowly: `pace` is shared by all that goes to a server. Raises the TrackingError tree, with the
-    details of `errors.answer_error`; `run_id` is the run that a call is about.
+    the server may stay silent, but never longer than who waits has time, and a second. A read is repeated as
+    `patience` says; a write never is. After a 429, requests are sent more slowly: `pace` is shared by all that
+    goes to a server. Raises the TrackingError tree, with the details of `errors.answer_error`; `run_id` is the
+    run that a call is about.
     """
 
     def __init__(
@@ -45,7 +48,7 @@ class RestCalls:
     ) -> None:
         self._host_creds = host_creds
         self._pace = pace or Pace()
-        self._timeouts = (min(_CONNECT_S, timeout_s), timeout_s)
+        self._timeout_s = timeout_s
         self._patience = patience
 
     def get(self, endpoint: str, params: Mapping[str, object], *, run_id: str | None = None) -> Json:
@@ -77,7 +80,7 @@ class RestCalls:
 
     def asking_once(self) -> RestCalls:
         """The same, for questions inside something that is repeated as a whole."""
-        return RestCalls(self._host_creds, timeout_s=self._timeouts[1], pace=self._pace)
+        return RestCalls(self._host_creds, timeout_s=self._timeout_s, pace=self._pace)
 
     def repeated(self, question: Callable[[], T]) -> T:
         """The answer to a question of several requests, none of which is repeated by itself."""
@@ -94,6 +97,12 @@ class RestCalls:
             if not isinstance(answer, dict):
                 raise unreadable_answer(response.status_code, writes=writes)
             return answer
+
+    def _timeouts(self) -> tuple[float, float]:
+        """For connecting and for reading. There is always time for a try."""
+        left_s = time_left_s()
+        silence_s = self._timeout_s if left_s is None else min(self._timeout_s, max(left_s, 0.0) + _LEAST_S)
+        return min(_CONNECT_S, silence_s), silence_s
 
     @contextmanager
     def _response(
@@ -112,7 +121,7 @@ class RestCalls:
                 max_retries=0,
                 raise_on_status=False,
                 allow_redirects=False,
-                timeout=self._timeouts,
+                timeout=self._timeouts(),
                 **request,
             )
             with response:
