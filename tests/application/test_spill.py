@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from servers.mlflow_server import Server
 from studbook.adapters.memory.artifact_store import MemoryArtifactStore
 from studbook.adapters.memory.delivery_ledger import MemoryDeliveryLedger
 from studbook.adapters.mlflow.artifact_store import MlflowArtifactStore
@@ -43,11 +44,16 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
 
 
-@pytest.fixture(params=["memory", "mlflow"])
+@pytest.fixture(scope="module")
+def server_uri(server: Server) -> str:
+    return server.uri
+
+
+@pytest.fixture(params=["memory", "database", "server_uri"])
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     world = World(tmp_path, Capabilities())
-    if request.param == "mlflow":
-        uri = request.getfixturevalue("database")
+    if request.param != "memory":
+        uri = request.getfixturevalue(request.param)
         world.store = MlflowTrackingStore(uri, run_key_tag=RUN_KEY_TAG)
         world.artifacts = MlflowArtifactStore(uri)
     yield world

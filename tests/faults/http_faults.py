@@ -136,6 +136,18 @@ class HangBefore(HangAfter):
         exchange.send(reply)
 
 
+class Stall(HangAfter):
+    """The body stops after `keep` bytes, and nothing follows until `release`, when the connection breaks."""
+
+    def __init__(self, keep: int) -> None:
+        super().__init__()
+        self._keep = keep
+
+    def after(self, exchange: Exchange, reply: Reply) -> None:
+        exchange.send(Reply(reply.status, reply.headers, reply.body[: self._keep]), len(reply.body))
+        super().after(exchange, reply)
+
+
 @dataclass(frozen=True)
 class Cut(Fault):
     """The body ends after `keep` bytes. Without an announced length that looks like its end."""

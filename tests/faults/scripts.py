@@ -17,7 +17,7 @@ import atexit, os, signal, sys, threading, time
 from studbook import Studbook
 
 def open_book(exit_timeout=120):
-    return Studbook.open({uri!r}, home={home!r}, delivery={delivery!r},
+    return Studbook.open({uri!r}, home={home!r}, experiment={experiment!r}, delivery={delivery!r},
                          overrides={{"delivery.exit_timeout": exit_timeout}})
 
 def ready():
@@ -37,7 +37,9 @@ class Ended:
 
 def command(home: FaultHome, body: str, delivery: str = "manual") -> list[str]:
     """The script, with `open_book()` and `ready()`, which says so and waits for a line."""
-    preamble = _PREAMBLE.format(uri=home.uri, home=str(home.home), delivery=delivery)
+    preamble = _PREAMBLE.format(
+        uri=home.uri, home=str(home.home), experiment=home.experiment, delivery=delivery
+    )
     return [sys.executable, "-c", preamble + textwrap.dedent(body)]
 
 
