@@ -12,12 +12,13 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-from . import acquire, delivery, identity, imports, journal, log_metrics, select
+from . import acquire, delivery, identity, imports, journal, log_metrics, select, training
 from .figure import Figure
 
 BENCHMARKS: dict[str, Callable[[Path], list[Figure]]] = {
     "identity": identity.run,
     "log_metrics": log_metrics.run,
+    "training": training.run,
     "journal": journal.run,
     "delivery": delivery.run,
     "acquire": acquire.run,

@@ -14,6 +14,7 @@ class Unit(StrEnum):
 
     TIMES_THE_COST = "x the cost"
     TIMES_FASTER = "x faster"
+    PERCENT = "%"
     SECONDS = "s"
     MILLISECONDS = "ms"
     BYTES = "bytes"
@@ -32,7 +33,9 @@ _BETTER = {Unit.TIMES_FASTER: Bar.AT_LEAST}
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """The median of `samples`, one a round. `detail` tells the durations that the figure comes from."""
+    """The median of `samples`, one a round; without any, nothing was measured. `detail` tells the durations that the
+    figure comes from, or why there is none.
+    """
 
     what: str
     unit: Unit
@@ -41,9 +44,9 @@ class Figure:
     bar: float | None = None
 
     @property
-    def value(self) -> float:
-        """The median."""
-        return median(self.samples)
+    def value(self) -> float | None:
+        """The median; None when nothing was measured."""
+        return median(self.samples) if self.samples else None
 
     @property
     def side(self) -> Bar:
@@ -52,13 +55,15 @@ class Figure:
 
     @property
     def met(self) -> bool | None:
-        """Whether the bar is met; None without a bar."""
-        if self.bar is None:
+        """Whether the bar is met; None without a bar, or a value."""
+        if self.bar is None or self.value is None:
             return None
         return self.value >= self.bar if self.side is Bar.AT_LEAST else self.value <= self.bar
 
     def line(self) -> str:
         """For people."""
+        if self.value is None:
+            return f"{self.what}: not measured; {self.detail}"
         low, high = min(self.samples), max(self.samples)
         text = f"{self.what}: {_short(self.value)} {self.unit} ({_short(low)} to {_short(high)})"
         if self.bar is not None:
@@ -99,3 +104,8 @@ def speedup(what: str, ours: Samples, theirs: Samples, bar: float | None = None)
     """How many times faster than the peer we are."""
     detail = f"studbook {typical(ours)}, peer {typical(theirs)}"
     return Figure(what, Unit.TIMES_FASTER, tuple(ratios(theirs, ours)), detail, bar)
+
+
+def not_measured(what: str, unit: Unit, why: str) -> Figure:
+    """A figure that could not be had here."""
+    return Figure(what, unit, (), why)

@@ -1,4 +1,4 @@
-"""One metric at the caller: against the least that a kill-9 safe log can do, and against MLflow's two ways."""
+"""One metric at the caller: against the least that a kill-9 safe log can do, MLflow's two ways, and trackio."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ import msgspec
 
 from studbook import Studbook
 
-from .figure import Figure, cost, speedup
+from .figure import Figure, Unit, cost, not_measured, speedup
 from .measure import Task, in_turns, timed
 from .peer import client_of, database_uri
+from .trackio import REQUIREMENT, NotInstalled, trackio_task
 
 _ROUNDS = 7
 _OURS = 20_000
 _MLFLOW = 100
 _MLFLOW_ASYNC = 500
+_TRACKIO = "against trackio's Run.log, which a kill -9 can lose"
 
 
 class _Event(msgspec.Struct):
@@ -39,15 +41,21 @@ class _Line(msgspec.Struct):
 def run(folder: Path) -> list[Figure]:
     """Through a RunHandle on a JournalEventLog, as a training loop does it."""
     uri, home = database_uri(folder / "ours"), folder / "home"
+    try:
+        trackio, reason = [trackio_task(folder / "trackio")], ""
+    except NotInstalled as error:
+        trackio, reason = [], f"{REQUIREMENT} could not be installed: {error}"
     with Studbook.open(uri, home=home, delivery="manual") as book, book.run("bench") as handle:
         ours = timed(lambda: _log(handle.log_metrics), _OURS)
         floor = _floor(folder / "floor.jsonl", str(handle.key))
-        tasks = [ours, floor, _mlflow(folder / "sync"), _mlflow_async(folder / "async")]
-        ours_s, floor_s, mlflow_s, async_s = in_turns(tasks, _ROUNDS)
+        tasks = [ours, floor, _mlflow(folder / "sync"), _mlflow_async(folder / "async"), *trackio]
+        ours_s, floor_s, mlflow_s, async_s, *trackio_s = in_turns(tasks, _ROUNDS)
     return [
         cost("against encode + os.write", ours_s, floor_s, 3.5, named=("studbook", "floor")),
         speedup("against MlflowClient.log_metric (SQLite)", ours_s, mlflow_s, 800),
         speedup("against mlflow.log_metric(synchronous=False)", ours_s, async_s, 20),
+        *(speedup(_TRACKIO, ours_s, samples, 1) for samples in trackio_s),
+        *([] if trackio_s else [not_measured(_TRACKIO, Unit.TIMES_FASTER, reason)]),
     ]
 
 
