@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import select
-import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from itertools import count
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Literal
 
 from faults.down import no_server
 from faults.fault_home import FaultHome
@@ -25,11 +24,10 @@ from .figure import Figure, Unit, cost
 from .measure import Task, in_turns, timed
 from .peer import database_uri
 
-_ROUNDS = 5
-_WARM_UP = 5_000
-_STEPS = 50_000
-_WORK = 20_000_000
-_BACKLOG = 5_000
+_ROUNDS = 12
+_STEPS = 2_000
+_WORK = 2_000_000
+_BACKLOG = 500
 
 _AtWork = Callable[[FaultHome], object]
 """Returns when the relay process of the home is at work, as far as it can be."""
@@ -49,8 +47,10 @@ def run(folder: Path) -> list[Figure]:
             "silent": (f"http://127.0.0.1:{silent.getsockname()[1]}", lambda _: _is_asked(silent)),
             "answering 503": (busy, _fails),
         }
-        loops = [_loop(folder / name, uri, at_work) for name, (uri, at_work) in states.items()]
-        alone, *beside = in_turns([_loop(folder / "alone", down, None), *loops], _ROUNDS)
+        tasks = [servers.enter_context(_loop(folder / "alone", down, None))]
+        for name, (uri, at_work) in states.items():
+            tasks.append(servers.enter_context(_loop(folder / name, uri, at_work)))
+        alone, *beside = in_turns(tasks, _ROUNDS)
         figures = [
             cost(f"the loop, the server {name}", taken, alone, named=("loop", "nobody delivers"))
             for name, taken in zip(states, beside, strict=True)
@@ -58,26 +58,31 @@ def run(folder: Path) -> list[Figure]:
         return [*figures, *_interference(folder / "book", healthy)]
 
 
-def _loop(folder: Path, uri: str, at_work: _AtWork | None) -> Task:
-    """Seconds a step, the relay process being at work; None: there is none."""
-    numbers = count()
+@contextmanager
+def _loop(folder: Path, uri: str, at_work: _AtWork | None) -> Iterator[Task]:
+    """Seconds a step of a book's training, the relay process being at work; None: there is none.
 
-    def task() -> float:
-        place = folder / str(next(numbers))
-        place.mkdir(parents=True)
-        with FaultHome(place, uri, experiment="loop").ends() as home:
-            book = home.open_book("manual" if at_work is None else "sidecar", exit_timeout_s=0)
-            with book, book.run("bench") as handle:
-                if at_work is not None:
-                    at_work(home)
-                _log(handle, _WARM_UP)
-                begun = time.perf_counter()
-                _log(handle, _STEPS)
-                taken = (time.perf_counter() - begun) / _STEPS
-        shutil.rmtree(place)
-        return taken
+    What can be delivered is, off the clock, so that it disturbs no other loop.
+    """
+    folder.mkdir(parents=True)
+    mode: Literal["manual", "sidecar"] = "manual" if at_work is None else "sidecar"
+    with (
+        FaultHome(folder, uri, experiment="loop").ends() as home,
+        home.open_book(mode, exit_timeout_s=0) as book,
+        book.run("bench") as handle,
+    ):
+        if at_work is not None:
+            at_work(home)
 
-    return task
+        def task() -> float:
+            begun = time.perf_counter()
+            _log(handle, _STEPS)
+            taken = (time.perf_counter() - begun) / _STEPS
+            if at_work is _delivers:
+                book.flush()
+            return taken
+
+        yield task
 
 
 def _interference(folder: Path, uri: str) -> list[Figure]:

@@ -22,7 +22,7 @@ from studbook.domain.vocabulary import DEFAULT_VOCABULARY
 
 from .relay_world import RUN_KEY_TAG, run_key, started
 
-_FEW = 4_000
+_FEW = 6_000
 _MANY = 4 * _FEW
 _GENEROUS = 1.5
 

@@ -14,11 +14,11 @@ from studbook.adapters.memory.leases import MemoryLeaseFolder, MemoryLeases, Mem
 from studbook.application.reap import ReapDead
 from studbook.application.relay_service import RelayService
 from studbook.application.writer_watch import WriterWatch
-from studbook.domain.errors import TrackingDenied
+from studbook.domain.errors import TrackingDenied, TrackingUnavailable
 from studbook.domain.run import RunStatus
 from studbook.ports.tracking_store import NewRun
 
-from .relay_world import FINISHED, World, started
+from .relay_world import FINISHED, Cut, World, started
 
 
 class _Watched(MemoryDeliveryLedger):
@@ -58,11 +58,16 @@ class Serving:
         self.processes = MemoryProcesses()
         self.forgotten: list[str] = []
         self.folder = MemoryLeaseFolder()
+        self.world.clock = self.clock
+        self.serve_with(None)
+
+    def serve_with(self, cut: Cut | None) -> None:
+        """A service whose stores' writes are cut."""
         watch = WriterWatch(MemoryLeases(self.folder, self.processes), self.clock)
         relay_log = self.world.new_log()
         reap = ReapDead(relay_log, self.ledger, watch, self.clock, "studbook")
         self.service = RelayService(
-            self.world.relay(self.ledger),
+            self.world.relay(self.ledger, cut),
             self.ledger,
             reap,
             watch,
@@ -148,6 +153,23 @@ def test_refused_credentials_let_it_rest_and_are_asked_for_again(serving: Servin
     assert told == ["no entry"]
     assert serving.ledger.problem() is None
     assert serving.world.run("mine").status is RunStatus.RUNNING
+
+
+def test_what_keeps_it_from_delivering_is_known_from_the_first_try_on(serving: Serving) -> None:
+    problems: list[str | None] = []
+
+    def look() -> None:
+        problems.append(serving.ledger.problem())
+
+    def unavailable() -> TrackingUnavailable:
+        return TrackingUnavailable("the server is away", cure="wait")
+
+    serving.serve_with(Cut(1, unavailable, after=False, times=2))
+    serving.says()
+    serving.clock.then = [look, look]
+    serving.service.run()
+    assert problems == ["the server is away"] * 2
+    assert serving.ledger.problem() is None
 
 
 def test_it_stops_when_it_is_told(serving: Serving) -> None:

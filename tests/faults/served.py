@@ -61,6 +61,7 @@ def training(home: FaultHome, delivery: Delivery, seed: int = 0) -> Iterator[Tra
     yield trains
     trains.leaves()
     assert home.is_settled()
+    assert home.container().ledger().problem() is None
     state = home.state()
     assert state == home.expected()
     assert_stored([*trains.calls, *(Call("end", key, value=run.status) for key, run in state.items())], state)

@@ -197,6 +197,7 @@ class _Barrier:
         with self._ledger.lease(0.0) as free:
             if free:
                 relay().drain_in_time(max(0.0, left_s))
+                self._ledger.report(None)
         return free
 
     def _pending(self, left: int) -> DeliveryPending:

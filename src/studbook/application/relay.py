@@ -166,6 +166,7 @@ class Relay:
         if left <= 0:
             raise self._pending(error.problem) from error
         wait = min(left, self._backoff.wait_s(self._failures, error, self._jitter()))
+        self._ledger.report(error.problem)
         _log.warning("backend unavailable", error=error.problem, next_try_s=round(wait, 3))
         self._clock.sleep(wait)
 
