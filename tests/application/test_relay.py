@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import threading
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from studbook.adapters.memory.delivery_ledger import MemoryDeliveryLedger
 from studbook.application.relay import Delivery
 from studbook.domain.errors import DeliveryPending, HomeUnusable, TrackingDenied, TrackingUnavailable
-from studbook.domain.events import Event
+from studbook.domain.events import Envelope, Event
 from studbook.domain.run import Ending, EndReason, RunStatus
 from studbook.domain.run_events import (
     ArtifactLogged,
@@ -400,6 +401,26 @@ def test_who_waits_is_told_when_the_time_is_over_in_the_middle(
     assert caught.value.details["pending"] == 7
     # A relay for which nobody waits goes on.
     assert world.relay().drain_held(12) == Delivery(7, 0)
+
+
+def test_a_relay_process_says_why_events_are_left_without_reading_all_of_them(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery_pass, "_CHUNK", 1)
+    world.say("a", started("a"), *[_metric(1.0, step) for step in range(99)])
+    read, given = world.log.read, []
+
+    def counted(after: Cursor | None = None) -> Iterator[Envelope]:
+        for envelope in read(after):
+            given.append(envelope)
+            yield envelope
+
+    monkeypatch.setattr(world.log, "read", counted)
+    relay = world.relay(cut=Cut(1, _unavailable, after=False))
+    assert relay.carry(0) == "the server is away"
+    assert len(given) < 10
+    assert relay.carry(0) is None
+    assert world.ledger.cursor() == {world.log.writer: 100}
 
 
 def test_what_was_delivered_before_an_outage_is_counted_once(world: World) -> None:

@@ -31,6 +31,14 @@ class Delivery:
     refused: int
 
 
+class _Left(Exception):
+    """Events are left; why."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
 class Relay:
     """Drains the log into the stores, in this process, holding the ledger's lease while it works.
 
@@ -78,13 +86,22 @@ class Relay:
         """Like `drain`, for the one who holds the ledger's lease already."""
         deadline = self._clock.monotonic_ns() + int(timeout_s * 1e9)
         with within(lambda: (deadline - self._clock.monotonic_ns()) / 1e9):
-            return self._drain_until(deadline)
+            return self._drain_counted(deadline)
 
     def drain_held(self, timeout_s: float) -> Delivery:
-        """Like `drain`, for the one who holds the ledger's lease and for whom nobody waits: as long as the backend
-        takes events, it goes on.
+        """Like `drain_in_time`, but as long as the backend takes events, it goes on."""
+        return self._drain_counted(self._clock.monotonic_ns() + int(timeout_s * 1e9))
+
+    def carry(self, timeout_s: float) -> str | None:
+        """Like `drain_held`, for a relay process, which no outage ends: returns why events are left, if any are.
+
+        How many is not counted: that takes as long as reading all of them. Raises TrackingDenied.
         """
-        return self._drain_until(self._clock.monotonic_ns() + int(timeout_s * 1e9))
+        try:
+            self._drain_until(self._clock.monotonic_ns() + int(timeout_s * 1e9))
+        except _Left as left:
+            return left.problem
+        return None
 
     def resend_held(self, timeout_s: float) -> Delivery:
         """Deliver the refused events again, for the one who holds the ledger's lease; `refused` are still so.
@@ -93,17 +110,10 @@ class Relay:
         `timeout_s` seconds, TrackingDenied.
         """
         deadline = self._clock.monotonic_ns() + int(timeout_s * 1e9)
-        tally = Tally()
-        while True:
-            self._leave_alone(deadline)
-            try:
-                self._pass.resend(tally)
-            except TrackingUnavailable as error:
-                self._failures += 1
-                self._wait(deadline, error)
-            else:
-                self._failures = 0
-                return Delivery(tally.delivered, tally.refused)
+        try:
+            return self._resend_until(deadline)
+        except _Left as left:
+            raise self._pending(left.problem) from left.__cause__
 
     def pending(self) -> int:
         """How many events wait for delivery."""
@@ -116,6 +126,25 @@ class Relay:
     def run_id(self, run_key: RunKey) -> str | None:
         """The backend's id of a delivered run."""
         return self._ledger.run_id(run_key)
+
+    def _drain_counted(self, deadline: int) -> Delivery:
+        try:
+            return self._drain_until(deadline)
+        except _Left as left:
+            raise self._pending(left.problem) from left.__cause__
+
+    def _resend_until(self, deadline: int) -> Delivery:
+        tally = Tally()
+        while True:
+            self._leave_alone(deadline)
+            try:
+                self._pass.resend(tally)
+            except TrackingUnavailable as error:
+                self._failures += 1
+                self._wait(deadline, error)
+            else:
+                self._failures = 0
+                return Delivery(tally.delivered, tally.refused)
 
     def _drain_until(self, deadline: int) -> Delivery:
         tally = Tally()
@@ -130,7 +159,7 @@ class Relay:
                 self._wait(deadline, error)
                 continue
             except TimeIsUp as up:
-                raise self._pending("the time for it is over") from up
+                raise _Left("the time for it is over") from up
             self._failures = 0
             in_time = self._clock.monotonic_ns() < deadline
             if not held:
@@ -140,7 +169,7 @@ class Relay:
                 continue
             moved = tally != before
             if not in_time or not self._may_go_on(held, moved=moved, awaited=not unawaited):
-                raise self._pending(held.why)
+                raise _Left(held.why)
             unawaited = frozenset() if moved else held.writers
 
     def _may_go_on(self, held: Held, *, moved: bool, awaited: bool) -> bool:
@@ -157,14 +186,14 @@ class Relay:
         self._clock.sleep(max(0, min(self._asked_until_ns, deadline) - now) / 1e9)
         left = (self._asked_until_ns - self._clock.monotonic_ns()) / 1e9
         if left > 0:
-            raise self._pending(f"the backend asked to be left alone, for {left:.0f} s more")
+            raise _Left(f"the backend asked to be left alone, for {left:.0f} s more")
 
     def _wait(self, deadline: int, error: TrackingUnavailable) -> None:
         now = self._clock.monotonic_ns()
         self._asked_until_ns = now + int(self._backoff.asked_for_s(error) * 1e9)
         left = (deadline - now) / 1e9
         if left <= 0:
-            raise self._pending(error.problem) from error
+            raise _Left(error.problem) from error
         wait = min(left, self._backoff.wait_s(self._failures, error, self._jitter()))
         self._ledger.report(error.problem)
         _log.warning("backend unavailable", error=error.problem, next_try_s=round(wait, 3))

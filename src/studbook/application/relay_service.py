@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..domain.errors import DeliveryPending, HomeUnusable, JournalError, TrackingError
+from ..domain.errors import HomeUnusable, JournalError, TrackingError
 from ..domain.liveness import Liveness
 from ..ports.clock import Clock
 from ..ports.delivery_ledger import DeliveryLedger
@@ -84,18 +84,15 @@ class RelayService:
 
     def _deliver(self) -> bool:
         try:
-            self._relay.drain_held(_DRAIN_S)
-        except DeliveryPending as pending:
-            self._ledger.report(pending.problem)
-            return False
+            problem = self._relay.carry(_DRAIN_S)
         except TrackingError as error:
             self._ledger.report(error.problem)
             pause_s = self._denied_pause_s
             _log.error("the backend cannot be delivered to", problem=error.problem, next_try_s=pause_s)
             self._rest(pause_s)
             return False
-        self._ledger.report(None)
-        return True
+        self._ledger.report(problem)
+        return problem is None
 
     def _rest(self, seconds: float) -> None:
         """Wait in short naps, so that `stop` is heard."""
