@@ -382,10 +382,7 @@ def test_waits_go_on_growing_in_later_drains(world: World) -> None:
     assert tries == [7, 2, 2, 2, 2, 2]
 
 
-def test_who_waits_is_told_when_the_time_is_over_in_the_middle(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(delivery_pass, "_CHUNK", 1)
+def test_who_waits_is_told_when_the_time_is_over_in_the_middle(world: World) -> None:
     world.say("a", started("a"), *[_metric(1.0, step) for step in range(9)])
     record = world.store.record
 
@@ -396,7 +393,7 @@ def test_who_waits_is_told_when_the_time_is_over_in_the_middle(
     world.store.record = slowly
     begun = world.clock.monotonic_ns()
     with pytest.raises(DeliveryPending, match="the time for it is over") as caught:
-        world.relay().drain(12)
+        world.relay(batch=1).drain(12)
     assert (world.clock.monotonic_ns() - begun) / 1e9 == pytest.approx(15)
     assert caught.value.details["pending"] == 7
     # A relay for which nobody waits goes on.
@@ -406,7 +403,6 @@ def test_who_waits_is_told_when_the_time_is_over_in_the_middle(
 def test_a_relay_process_says_why_events_are_left_without_reading_all_of_them(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery_pass, "_CHUNK", 1)
     world.say("a", started("a"), *[_metric(1.0, step) for step in range(99)])
     read, given = world.log.read, []
 
@@ -416,7 +412,7 @@ def test_a_relay_process_says_why_events_are_left_without_reading_all_of_them(
             yield envelope
 
     monkeypatch.setattr(world.log, "read", counted)
-    relay = world.relay(cut=Cut(1, _unavailable, after=False))
+    relay = world.relay(cut=Cut(1, _unavailable, after=False), batch=1)
     assert relay.carry(0) == "the server is away"
     assert len(given) < 10
     assert relay.carry(0) is None

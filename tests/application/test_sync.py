@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from studbook.adapters.memory.delivery_ledger import MemoryDeliveryLedger
 from studbook.adapters.system.clock import SystemClock
-from studbook.application import delivery_pass
+from studbook.application.delivery_pass import BATCH
 from studbook.application.relay import Relay
 from studbook.application.sync import SyncHome
 from studbook.domain.errors import DeliveryPending, TrackingDenied, TrackingRefused, TrackingUnavailable
@@ -30,15 +30,18 @@ from .relay_world import FINISHED, Cut, World, run_key, started
 class Sync:
     """The use case on a world, by the machine's clock or another; counts the relays that it had built."""
 
-    def __init__(self, world: World, cut: Cut | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self, world: World, cut: Cut | None = None, clock: Clock | None = None, batch: int = BATCH
+    ) -> None:
         self.built = 0
         self._world = world
         self._cut = cut
+        self._batch = batch
         self.run = SyncHome(world.log, world.ledger, self._relay, clock or SystemClock())
 
     def _relay(self) -> Relay:
         self.built += 1
-        return self._world.relay(cut=self._cut)
+        return self._world.relay(cut=self._cut, batch=self._batch)
 
 
 def _metric(value: float) -> MetricsLogged:
@@ -83,10 +86,7 @@ def test_an_outage_is_told_with_what_waits_and_remembered(world: World) -> None:
     assert world.ledger.problem() is None
 
 
-def test_a_time_limit_ends_it_in_the_middle_and_without_one_it_goes_on(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(delivery_pass, "_CHUNK", 1)
+def test_a_time_limit_ends_it_in_the_middle_and_without_one_it_goes_on(world: World) -> None:
     world.say("a", started("a"), *[MetricsLogged(metrics={"loss": 0.5}, step=step) for step in range(9)])
     record = world.store.record
 
@@ -96,8 +96,8 @@ def test_a_time_limit_ends_it_in_the_middle_and_without_one_it_goes_on(
 
     world.store.record = slowly
     with pytest.raises(DeliveryPending, match=r"8 events are .* the time for it is over"):
-        Sync(world, clock=world.clock).run(60.0)
-    assert Sync(world, clock=world.clock).run().delivered == 8
+        Sync(world, clock=world.clock, batch=1).run(60.0)
+    assert Sync(world, clock=world.clock, batch=1).run().delivered == 8
 
 
 def test_refused_credentials_are_told_at_once_and_remembered(world: World) -> None:
