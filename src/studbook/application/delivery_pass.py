@@ -22,6 +22,7 @@ from ..ports.delivery_ledger import DeliveryLedger, Refusal, RunChanges
 from ..ports.event_log import Cursor, EventLog, Happening
 from ..ports.log import get_logger
 from ..ports.time_left import time_left_s
+from .heartbeats import Heartbeats
 from .late_events import late_runs
 from .open_runs import run_changes
 from .store_writer import RunUnknown, StoreWriter
@@ -97,6 +98,7 @@ class DeliveryPass:
         self._refused: dict[RunKey | None, dict[tuple[str, int], Refusal]] = {}
         self._stillborn: set[RunKey] = set()
         self._marked: set[RunKey] = set()
+        self._heartbeats = Heartbeats()
 
     def run(self, tally: Tally, unawaited: frozenset[str] = frozenset()) -> Held:
         """Go over everything that is in the log now; counts into `tally`.
@@ -235,6 +237,7 @@ class DeliveryPass:
             return [
                 write
                 for envelope in envelopes
+                if not self._heartbeats.passes_over(envelope)
                 for write in project(self._as_delivered(envelope), self._vocabulary)
             ]
         except StudbookError as error:

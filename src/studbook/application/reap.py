@@ -87,7 +87,7 @@ class ReapDead:
             runs = open_runs(self._log, self._ledger)
         report = _judged([(run, self._why_left(run, look, older_than_s)) for run in runs])
         if not dry_run:
-            self._end(report.reaped)
+            record_ends(self._log, self._clock, report.reaped)
         return report
 
     def _look_until_decided(self, runs: tuple[StartedRun, ...]) -> Look:
@@ -115,13 +115,15 @@ class ReapDead:
             return None
         return LeftAlone(doubt)
 
-    def _end(self, runs: tuple[StartedRun, ...]) -> None:
-        if not runs:
-            return
-        now = self._clock.now_ns()
-        self._log.append(*(Happening(_event(run), run.run_key, now) for run in runs))
-        for run in runs:
-            _log.warning("run reaped", run=run.run_key, stage=str(run.stage), writer=run.writer)
+
+def record_ends(log: EventLog, clock: Clock, runs: tuple[StartedRun, ...]) -> None:
+    """Append the ends of these runs as one, in their order."""
+    if not runs:
+        return
+    now = clock.now_ns()
+    log.append(*(Happening(_event(run), run.run_key, now) for run in runs))
+    for run in runs:
+        _log.warning("run reaped", run=run.run_key, stage=str(run.stage), writer=run.writer)
 
 
 def _judged(judged: list[tuple[StartedRun, LeftAlone | None]]) -> ReapReport:
@@ -130,14 +132,14 @@ def _judged(judged: list[tuple[StartedRun, LeftAlone | None]]) -> ReapReport:
     going_on = {each.run.run_key for each in left}
     ends = sorted((run for run, why in judged if why is None), key=lambda run: run.seen_ns)
     dead = {run.run_key: run for run in ends if run.run_key not in going_on}
-    return ReapReport(_innermost_first(dead.values()), left)
+    return ReapReport(innermost_first(dead.values()), left)
 
 
 def _event(run: StartedRun) -> RunReaped:
     return RunReaped(reason=EndReason.LOST, last_event_ns=run.seen_ns, stage=run.stage)
 
 
-def _innermost_first(runs: Iterable[StartedRun]) -> tuple[StartedRun, ...]:
+def innermost_first(runs: Iterable[StartedRun]) -> tuple[StartedRun, ...]:
     """Children before parents; among equals folds, trials, others, sweeps."""
     parents = {run.run_key: run.parent for run in runs}
 

@@ -20,6 +20,7 @@ from ..application.lineage import TraceLineage
 from ..application.list_events import ListEvents
 from ..application.open_run import OpenRun
 from ..application.reap import ReapDead
+from ..application.reap_stored import ReapStored
 from ..application.recorder import Recorder
 from ..application.refit import RefitTrial
 from ..application.relay import Relay
@@ -142,6 +143,7 @@ class Container(containers.DeclarativeContainer):
         batch=loaded.provided.settings.delivery.batch,
     )
     reap = providers.Singleton(ReapDead, event_log, ledger, watch, clock, project.provided.name)
+    reap_stored = providers.Singleton(ReapStored, event_log, ledger, tracking_store.provider, clock, project)
     sync = providers.Singleton(SyncHome, event_log, ledger, relay.provider, clock)
     dismiss = providers.Singleton(DismissRefusals, event_log, ledger, clock)
     survey = providers.Singleton(journal_survey, home, watch)

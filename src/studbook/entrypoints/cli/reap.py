@@ -24,7 +24,8 @@ def reap(
         str | None,
         typer.Option(
             metavar="DURATION",
-            help="Also end runs of which nobody can tell, when their last event is so old (90m, 2d).",
+            help="Also end runs of which nobody can tell, of other homes too, when they were last heard of "
+            "so long ago (90m, 2d).",
         ),
     ] = None,
     dry_run: Annotated[
@@ -33,8 +34,8 @@ def reap(
 ) -> None:
     """End the open runs of programs that died, as KILLED at the time of their last event, and deliver that.
 
-    Writers of other machines are watched first, for as long as leases.ttl says. Exit code 4 when the ends could
-    not be delivered.
+    Writers of other machines are watched first, for as long as leases.ttl says. With --older-than, the store is asked
+    for open runs that this home has no journal of. Exit code 4 when the ends could not be delivered.
     """
     from ...application.reap import ReapReport
 
@@ -44,11 +45,15 @@ def reap(
     if cli.loaded.home.is_dir():
         _announce(cli, container.watch())
         report = container.reap()(wait=True, older_than_s=limit, dry_run=dry_run)
-        if not dry_run:
-            problem = _delivered(container) if report.reaped else None
-            container.forget_dead()()
     else:
         cli.output.note(f"there is no home {cli.loaded.home}: nothing was recorded")
+    if limit is not None:
+        stored = container.reap_stored()(limit, judged=report, dry_run=dry_run)
+        report = ReapReport((*report.reaped, *stored), report.left)
+    if not dry_run:
+        problem = _delivered(container) if report.reaped else None
+        if cli.loaded.home.is_dir():
+            container.forget_dead()()
     cli.output.show(
         _document(report, problem, dry_run=dry_run),
         lambda: text_of(_lines(report, problem, dry_run=dry_run)),
