@@ -73,6 +73,11 @@ class MlflowTrackingStore:
         """MLflow's limits."""
         return self._capabilities
 
+    def ensure_experiment(self, name: str) -> None:
+        """See TrackingStore."""
+        with self._deciding:
+            self._creation.ensure_experiment(name)
+
     def create_run(self, new: NewRun) -> str:
         """See TrackingStore.
 

@@ -90,6 +90,35 @@ class TrackingStoreContract(TrackingAdoptionContract, TrackingQueryContract):
         new = replace(new_run(fresh_name()), tags={})
         assert store.get_run(store.create_run(new)).tags[RUN_KEY_TAG] == new.run_key
 
+    def test_a_run_without_a_key_is_named_by_one_of_its_tags(self, store: TrackingStore) -> None:
+        named = replace(
+            new_run(fresh_name()), run_key=None, tags={"from": "there/it's 7"}, named_by="from"
+        )
+        first = store.create_run(named)
+        assert store.create_run(replace(named, name="again")) == first
+        assert store.create_run(replace(named, tags={"from": "there/8"})) != first
+        run = store.get_run(first)
+        assert (run.name, run.tags["from"]) == ("a run", "there/it's 7")
+        assert RUN_KEY_TAG not in run.tags
+        store.delete_run(first)
+        with pytest.raises(RunDeleted):
+            store.create_run(named)
+
+    def test_a_run_that_nothing_names_is_refused(self, store: TrackingStore) -> None:
+        for named_by in (None, "absent"):
+            with pytest.raises(ValueError, match="named"):
+                store.create_run(replace(new_run(fresh_name()), run_key=None, named_by=named_by))
+
+    def test_an_experiment_can_be_made_without_a_run(self, store: TrackingStore) -> None:
+        name = fresh_name()
+        for _ in range(2):
+            store.ensure_experiment(name)
+        assert store.experiments().count(name) == 1
+        assert ids(store.find(RunQuery((name,), ANY_STATUS))) == []
+        store.create_run(new_run(name))
+        store.ensure_experiment(name)
+        assert len(ids(store.find(RunQuery((name,), ANY_STATUS)))) == 1
+
     def test_two_threads_with_one_key_get_one_run(self, store: TrackingStore) -> None:
         new = new_run(fresh_name())
         store.create_run(new_run(new.experiment))
@@ -112,6 +141,8 @@ class TrackingStoreContract(TrackingAdoptionContract, TrackingQueryContract):
         for again in (new, new_run(new.experiment)):
             with pytest.raises(ExperimentDeleted):
                 store.create_run(again)
+        with pytest.raises(ExperimentDeleted):
+            store.ensure_experiment(new.experiment)
         assert new.experiment not in store.experiments()
         assert ids(store.find(RunQuery((new.experiment,), ANY_STATUS))) == []
 
