@@ -49,11 +49,20 @@ class Output:
 
     @contextmanager
     def progress(self, description: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-        """A bar while the body runs, if stderr is a terminal; yields the function that advances it."""
-        from rich.console import Console
-        from rich.progress import Progress
+        """A bar while the body runs, if stderr is a terminal; yields the function that advances it.
 
-        with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        Without a total it counts.
+        """
+        from rich.console import Console
+        from rich.progress import MofNCompleteColumn, Progress
+
+        with Progress(
+            *Progress.get_default_columns(),
+            MofNCompleteColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        ) as bar:
             task = bar.add_task(description, total=total)
             yield lambda steps: bar.advance(task, steps)
 

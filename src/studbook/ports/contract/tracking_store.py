@@ -91,9 +91,7 @@ class TrackingStoreContract(TrackingAdoptionContract, TrackingQueryContract):
         assert store.get_run(store.create_run(new)).tags[RUN_KEY_TAG] == new.run_key
 
     def test_a_run_without_a_key_is_named_by_one_of_its_tags(self, store: TrackingStore) -> None:
-        named = replace(
-            new_run(fresh_name()), run_key=None, tags={"from": "there/it's 7"}, named_by="from"
-        )
+        named = replace(new_run(fresh_name()), run_key=None, tags={"from": "there/it's 7"}, named_by="from")
         first = store.create_run(named)
         assert store.create_run(replace(named, name="again")) == first
         assert store.create_run(replace(named, tags={"from": "there/8"})) != first

@@ -1,0 +1,90 @@
+"""The two stores of a migration, and which runs of the one are copies of the other's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..domain.stored_run import Lifecycle, StoredRun
+from ..domain.vocabulary import Vocabulary
+from ..ports.artifact_store import ArtifactStore
+from ..ports.run_query import ANY_STATUS, RunQuery
+from ..ports.run_source import FileSource, RunSource
+from ..ports.tracking_store import TrackingStore
+
+_TAG = "run.migrated_from"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where runs come from. `id` names the place, the same every time; `display` does for people. No secrets."""
+
+    runs: RunSource
+    files: FileSource
+    id: str
+    display: str
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where runs go. As for a source."""
+
+    runs: TrackingStore
+    files: ArtifactStore
+    id: str
+    display: str
+
+
+class Copies:
+    """The copies of one source's runs at the destination, by the tag that they carry."""
+
+    def __init__(self, source: Source, destination: Destination, vocabulary: Vocabulary) -> None:
+        self._prefix = f"{source.id}/"
+        self._runs = destination.runs
+        self._vocabulary = vocabulary
+        self._looked_at: set[str] = set()
+        self._copies: dict[str, list[StoredRun]] = {}
+        self._sources: dict[str, str] = {}
+
+    def tag(self, source_run: str) -> tuple[str, str]:
+        """What a copy of this run carries."""
+        return self._vocabulary.write(_TAG, f"{self._prefix}{source_run}")
+
+    def look(self, experiment: str) -> None:
+        """Find the copies in one experiment, unless that was done."""
+        if experiment in self._looked_at:
+            return
+        self._looked_at.add(experiment)
+        query = RunQuery(
+            (experiment,),
+            ANY_STATUS,
+            lifecycles=frozenset(Lifecycle),
+            tag_fields=frozenset(self._vocabulary.read_keys(_TAG)),
+            param_fields=frozenset(),
+            metric_fields=frozenset(),
+        )
+        for run in self._runs.find(query):
+            _, mark = self._vocabulary.find(_TAG, run.tags) or ("", "")
+            if mark.startswith(self._prefix):
+                self.add(mark.removeprefix(self._prefix), run)
+
+    def add(self, source_run: str, copy: StoredRun) -> None:
+        """Remember a copy."""
+        self._copies.setdefault(source_run, []).append(copy)
+        self._sources[copy.run_id] = source_run
+
+    def of(self, source_run: str) -> StoredRun | None:
+        """The copy of a run: an active one first."""
+        copies = self._copies.get(source_run, ())
+        return min(copies, key=lambda copy: copy.lifecycle is Lifecycle.DELETED, default=None)
+
+    def all_of(self, source_run: str) -> tuple[StoredRun, ...]:
+        """Every copy of a run; more than one is one too many."""
+        return tuple(self._copies.get(source_run, ()))
+
+    def source_of(self, copy_id: str) -> str | None:
+        """The run that this one is a copy of, by the source's id."""
+        return self._sources.get(copy_id)
+
+    def items(self) -> tuple[tuple[str, StoredRun], ...]:
+        """All copies that were found, with the ids of their sources."""
+        return tuple((source, copy) for source, copies in self._copies.items() for copy in copies)
