@@ -70,6 +70,6 @@ class HomeMigrationLedger:
 def _parsed(line: bytes) -> list[tuple[str, Copy]]:
     try:
         source_run, run_id, state = json.loads(line)
-    except ValueError:
+    except (ValueError, TypeError):
         return []
     return [(str(source_run), Copy(str(run_id), None if state is None else str(state)))]
