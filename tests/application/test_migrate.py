@@ -96,22 +96,25 @@ class TestEverythingIsCopied:
 
     def test_stopped_at_any_write_and_called_again_is_once(self) -> None:
         @settings(suppress_health_check=[HealthCheck.too_slow])
-        @given(stores(most=3), st.integers(1, 60), st.booleans(), st.booleans())
-        def check(specs: list[Spec], at: int, done_first: bool, lost: bool) -> None:
+        @given(stores(most=3), st.integers(1, 60), st.booleans(), st.booleans(), st.booleans())
+        def check(specs: list[Spec], at: int, done_first: bool, lost: bool, deleted: bool) -> None:
             with tempfile.TemporaryDirectory() as stage:
                 world = World(Path(stage))
                 fill(world.source, world.source_files, specs)
                 fate = Fate(at, done_first)
                 try:
-                    world.migration(fate=fate).copy(nothing)
+                    world.migration(fate=fate, deleted=deleted).copy(nothing)
                 except Killed:
                     pass
                 else:
                     assert fate.writes < at
                 if lost:
                     world.ledger = MemoryMigrationLedger()
+                world.run(deleted=deleted)
+                ours, theirs = held(world.source, world.source_files), held(world.store, world.files)
+                assert {made: ours[made] for made in theirs} == theirs
                 world.run()
-                assert held(world.store, world.files) == held(world.source, world.source_files)
+                assert held(world.store, world.files) == ours
                 assert len(copies(world)) == len(specs)
 
         check()

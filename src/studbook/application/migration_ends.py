@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..domain.stored_run import Lifecycle, StoredRun
+from ..domain.run import RunStatus
+from ..domain.stored_run import Lifecycle
 from ..domain.vocabulary import Vocabulary
 from ..ports.artifact_store import ArtifactStore
 from ..ports.run_query import ANY_STATUS, RunQuery
@@ -34,6 +35,16 @@ class Destination:
     display: str
 
 
+@dataclass(frozen=True, slots=True)
+class CopiedRun:
+    """A copy at the destination, as it was when it was looked at."""
+
+    run_id: str
+    experiment: str
+    status: RunStatus = RunStatus.RUNNING
+    lifecycle: Lifecycle = Lifecycle.ACTIVE
+
+
 class Copies:
     """The copies of one source's runs at the destination, by the tag that they carry."""
 
@@ -42,7 +53,7 @@ class Copies:
         self._runs = destination.runs
         self._vocabulary = vocabulary
         self._looked_at: set[str] = set()
-        self._copies: dict[str, list[StoredRun]] = {}
+        self._copies: dict[str, list[CopiedRun]] = {}
         self._sources: dict[str, str] = {}
 
     def tag(self, source_run: str) -> tuple[str, str]:
@@ -65,19 +76,20 @@ class Copies:
         for run in self._runs.find(query):
             _, mark = self._vocabulary.find(_TAG, run.tags) or ("", "")
             if mark.startswith(self._prefix):
-                self.add(mark.removeprefix(self._prefix), run)
+                copy = CopiedRun(run.run_id, run.experiment, run.status, run.lifecycle)
+                self.add(mark.removeprefix(self._prefix), copy)
 
-    def add(self, source_run: str, copy: StoredRun) -> None:
+    def add(self, source_run: str, copy: CopiedRun) -> None:
         """Remember a copy."""
         self._copies.setdefault(source_run, []).append(copy)
         self._sources[copy.run_id] = source_run
 
-    def of(self, source_run: str) -> StoredRun | None:
+    def of(self, source_run: str) -> CopiedRun | None:
         """The copy of a run: an active one first."""
         copies = self._copies.get(source_run, ())
         return min(copies, key=lambda copy: copy.lifecycle is Lifecycle.DELETED, default=None)
 
-    def all_of(self, source_run: str) -> tuple[StoredRun, ...]:
+    def all_of(self, source_run: str) -> tuple[CopiedRun, ...]:
         """Every copy of a run; more than one is one too many."""
         return tuple(self._copies.get(source_run, ()))
 
@@ -85,6 +97,6 @@ class Copies:
         """The run that this one is a copy of, by the source's id."""
         return self._sources.get(copy_id)
 
-    def items(self) -> tuple[tuple[str, StoredRun], ...]:
+    def items(self) -> tuple[tuple[str, CopiedRun], ...]:
         """All copies that were found, with the ids of their sources."""
         return tuple((source, copy) for source, copies in self._copies.items() for copy in copies)

@@ -15,7 +15,7 @@ from ..domain.vocabulary import Vocabulary
 from ..ports.migration_ledger import Copy, MigrationLedger
 from ..ports.tracking_store import NewRun
 from .file_copying import copy_files
-from .migration_ends import Copies, Destination, Source
+from .migration_ends import CopiedRun, Copies, Destination, Source
 from .spill import join
 from .storable import storable
 from .tag_room import with_all_tags
@@ -44,6 +44,7 @@ class RunCopier:
         self._vocabulary = vocabulary
         self._stage = stage
         self._lifecycles = lifecycles
+        self._settled: set[str] = set()
 
     def is_done(self, run: StoredRun) -> bool:
         """Whether all of the run is at the destination, by the ledger. A run that goes on is never done."""
@@ -62,41 +63,49 @@ class RunCopier:
     def _ensured(self, run: StoredRun) -> str:
         """The copy's id: the parents that have no copy yet are made first, and those out of scope filled."""
         chain = [run]
-        while (parent := self._parent(chain[-1])) is not None and not self._known(parent):
-            if any(parent.run_id == child.run_id for child in chain):
-                break
+        while (parent := self._parent(chain[-1])) is not None and all(
+            parent.run_id != child.run_id for child in chain
+        ):
             chain.append(parent)
         for each in reversed(chain[1:]):
             made = self._made(each)
-            if each.lifecycle not in self._lifecycles:
+            if each.lifecycle not in self._lifecycles and not self.is_done(each):
                 self._fill(each, made)
-        return self._made(run)
+            self._settled.add(each.run_id)
+        made = self._made(run)
+        self._settled.add(run.run_id)
+        return made
 
     def _parent(self, run: StoredRun) -> StoredRun | None:
-        if run.parent_id is None:
+        """The parent, unless all that a child needs of it was done before."""
+        if run.parent_id is None or run.parent_id in self._settled:
             return None
         try:
             return self._source.runs.get_run(run.parent_id)
         except RunNotFound:
+            self._settled.add(run.parent_id)
             return None
 
-    def _known(self, run: StoredRun) -> StoredRun | None:
+    def _known(self, run: StoredRun) -> str | None:
         """The copy by its tag, else by the ledger: a search may not see yet what was made a moment ago."""
         self._copies.look(run.experiment)
         copy = self._copies.of(run.run_id)
+        if copy is not None:
+            return copy.run_id
         noted = self._ledger.get(run.run_id)
-        if copy is None and noted is not None:
-            try:
-                copy = self._destination.runs.get_run(noted.run_id)
-            except RunNotFound:
-                return None
-            self._copies.add(run.run_id, copy)
-        return copy
+        if noted is None:
+            return None
+        try:
+            found = self._destination.runs.get_run(noted.run_id)
+        except RunNotFound:
+            return None
+        self._copies.add(run.run_id, CopiedRun(found.run_id, found.experiment, found.status, found.lifecycle))
+        return found.run_id
 
     def _made(self, run: StoredRun) -> str:
         known = self._known(run)
         if known is not None:
-            return known.run_id
+            return known
         parent = None if run.parent_id is None else self._copies.of(run.parent_id)
         key, mark = self._copies.tag(run.run_id)
         copy_id = self._destination.runs.create_run(
@@ -111,7 +120,7 @@ class RunCopier:
             )
         )
         self._ledger.put(run.run_id, Copy(copy_id))
-        self._copies.add(run.run_id, self._destination.runs.get_run(copy_id))
+        self._copies.add(run.run_id, CopiedRun(copy_id, run.experiment))
         return copy_id
 
     def _fill(self, run: StoredRun, copy_id: str) -> None:
