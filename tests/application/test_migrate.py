@@ -323,7 +323,9 @@ class TestVerification:
         twin = world.store.create_run(NewRun(None, "one", "twin", START, {"t": "1"}, named_by="t"))
         world.store.record(twin, RecordBatch(tags={MARK: copy.tags[MARK]}))
         (difference,) = world.migration().verify(nothing).differences
-        assert difference.what == ("a second copy",)
+        assert "second copy" in difference.what[0]
+        world.store.delete_run(twin)
+        world.run()
 
     def test_a_value_that_was_lost_at_the_source_is_that_runs_trouble_only(self, world: World) -> None:
         lost = f"spill:sha256:{'0' * 64}"

@@ -30,6 +30,6 @@ def test_the_commands_do_what_the_page_says(tmp_path: Path) -> None:
 def test_the_page_names_errors_and_a_tag_that_there_are() -> None:
     text = (DOCS / "migrate.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`([A-Z][a-z]\w+)`", text))
-    assert named == {"ExperimentDeleted", "SameStore", "MigrationBusy"}
+    assert named == {"ExperimentDeleted", "SameStore", "MigrationBusy", "MalformedRun"}
     assert all(hasattr(errors, name) for name in named)
     assert f"`{DEFAULT_VOCABULARY.key('run.migrated_from')}`" in text

@@ -196,6 +196,6 @@ class MigrateStore:
 
 def _same(source: Source) -> SameStore:
     return SameStore(
-        f"source and destination are one store: {source.display}",
-        cure="name another destination",
+        f"source and destination are one store, or one was made as a copy of the other: {source.display}",
+        cure="name another destination: this one holds the source's runs themselves",
     )

@@ -85,13 +85,14 @@ class Copies:
         self._sources[copy.run_id] = source_run
 
     def of(self, source_run: str) -> CopiedRun | None:
-        """The copy of a run: an active one first."""
-        copies = self._copies.get(source_run, ())
-        return min(copies, key=lambda copy: copy.lifecycle is Lifecycle.DELETED, default=None)
+        """The copy of a run: one in the bin only where there is no other."""
+        return next(iter(self.all_of(source_run)), None)
 
     def all_of(self, source_run: str) -> tuple[CopiedRun, ...]:
-        """Every copy of a run; more than one is one too many."""
-        return tuple(self._copies.get(source_run, ()))
+        """The copies of a run, without those in the bin if there is another; more than one is one too many."""
+        copies = self._copies.get(source_run, ())
+        active = tuple(copy for copy in copies if copy.lifecycle is Lifecycle.ACTIVE)
+        return active or tuple(copies[:1])
 
     def source_of(self, copy_id: str) -> str | None:
         """The run that this one is a copy of, by the source's id."""

@@ -75,7 +75,9 @@ class MigrationCheck:
             yield RunDifference(run.run_id, None, run.experiment, ("no copy",))
             return
         for other in more:
-            yield RunDifference(run.run_id, other.run_id, run.experiment, ("a second copy",))
+            yield RunDifference(
+                run.run_id, other.run_id, run.experiment, ("a second copy: put it in the bin",)
+            )
         try:
             ours, theirs = self._contents(run, self._destination.runs.get_run(copy.run_id))
         except UNREADABLE as error:
