@@ -29,6 +29,7 @@ from ...domain.store_writes import MetricPoint, RecordBatch
 from ...domain.stored_run import Lifecycle
 from ..run_query import ANY_STATUS, RunQuery
 from ..tracking_store import TrackingStore
+from .named_runs import NamedRunContract
 from .tracking_adoption import TrackingAdoptionContract
 from .tracking_examples import (
     AWKWARD,
@@ -44,7 +45,7 @@ from .tracking_examples import (
 from .tracking_queries import TrackingQueryContract
 
 
-class TrackingStoreContract(TrackingAdoptionContract, TrackingQueryContract):
+class TrackingStoreContract(TrackingAdoptionContract, NamedRunContract, TrackingQueryContract):
     """What every tracking store keeps. Tags are compared as far as they were written: a backend may add."""
 
     def delete_experiment(self, store: TrackingStore, name: str) -> None:
@@ -89,33 +90,6 @@ class TrackingStoreContract(TrackingAdoptionContract, TrackingQueryContract):
     def test_the_key_is_tagged_even_if_the_tags_forgot_it(self, store: TrackingStore) -> None:
         new = replace(new_run(fresh_name()), tags={})
         assert store.get_run(store.create_run(new)).tags[RUN_KEY_TAG] == new.run_key
-
-    def test_a_run_without_a_key_is_named_by_one_of_its_tags(self, store: TrackingStore) -> None:
-        named = replace(new_run(fresh_name()), run_key=None, tags={"from": "there/it's 7"}, named_by="from")
-        first = store.create_run(named)
-        assert store.create_run(replace(named, name="again")) == first
-        assert store.create_run(replace(named, tags={"from": "there/8"})) != first
-        run = store.get_run(first)
-        assert (run.name, run.tags["from"]) == ("a run", "there/it's 7")
-        assert RUN_KEY_TAG not in run.tags
-        store.delete_run(first)
-        with pytest.raises(RunDeleted):
-            store.create_run(named)
-
-    def test_a_run_that_nothing_names_is_refused(self, store: TrackingStore) -> None:
-        for named_by in (None, "absent"):
-            with pytest.raises(ValueError, match="named"):
-                store.create_run(replace(new_run(fresh_name()), run_key=None, named_by=named_by))
-
-    def test_an_experiment_can_be_made_without_a_run(self, store: TrackingStore) -> None:
-        name = fresh_name()
-        for _ in range(2):
-            store.ensure_experiment(name)
-        assert store.experiments().count(name) == 1
-        assert ids(store.find(RunQuery((name,), ANY_STATUS))) == []
-        store.create_run(new_run(name))
-        store.ensure_experiment(name)
-        assert len(ids(store.find(RunQuery((name,), ANY_STATUS)))) == 1
 
     def test_two_threads_with_one_key_get_one_run(self, store: TrackingStore) -> None:
         new = new_run(fresh_name())
