@@ -18,8 +18,9 @@ def copy_files(
     source: FileSource, run_id: str, destination: ArtifactStore, copy_id: str, stage: Path
 ) -> None:
     """Bring what is missing or otherwise; one file at a time lies in `stage`. Raises IntegrityError."""
-    held = {file.path: file.size for file in destination.list_files(copy_id)}
-    for file in _files(source, run_id):
+    files = _files(source, run_id)
+    held = {file.path: file.size for file in destination.list_files(copy_id)} if files else {}
+    for file in files:
         with _fetched(source, run_id, file.path, stage) as (local, digest):
             if file.path in held and held[file.path] in (None, local.stat().st_size):
                 with _fetched(destination, copy_id, file.path, stage) as (_, there):

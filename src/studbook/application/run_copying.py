@@ -129,9 +129,10 @@ class RunCopier:
         whole = with_all_tags(join(run, self._source.files), self._vocabulary)
         marks = self._vocabulary.read_keys("run.migrated_from")
         tags = {k: v for k, v in whole.tags.items() if not is_link(k) and k not in marks}
-        record = RecordBatch(params=whole.params, tags=tags)
+        histories = self._histories(run)
+        record = RecordBatch(whole.params, next(histories, ()), tags)
         store.record(copy_id, storable(record, copy_id, store, files, self._vocabulary))
-        for points in self._histories(run):
+        for points in histories:
             store.record(copy_id, RecordBatch(metrics=points))
         copy_files(self._source.files, run.run_id, files, copy_id, self._stage)
         if run.status.terminal:
