@@ -16,6 +16,7 @@ from studbook.adapters.memory.clock import ManualClock
 from studbook.adapters.memory.locks import MemoryLocks
 from studbook.adapters.memory.migration_ledger import MemoryMigrationLedger
 from studbook.adapters.memory.tracking_store import MemoryTrackingStore
+from studbook.application.backoff import Backoff
 from studbook.application.migrate import MigrateStore
 from studbook.application.migration_ends import Destination, Source
 from studbook.application.spill import SPILL_FOLDER, join
@@ -248,6 +249,7 @@ class World:
             mortal(self.ledger, frozenset({"put"})),
             self.locks,
             self.clock,
+            Backoff(),
             DEFAULT_VOCABULARY,
             self.stage,
             deleted=deleted,
