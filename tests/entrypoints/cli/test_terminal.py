@@ -33,7 +33,7 @@ sys.exit(main.main())
 def on_a_terminal(folder: Path, rows: int, variables: Mapping[str, str]) -> str:
     """What the terminal shows, of 40 lines."""
     ours, theirs = pty.openpty()
-    kept = {k: v for k, v in os.environ.items() if k not in ("PAGER", "MANPAGER", "LESS", "NO_COLOR")}
+    kept = {k: v for k, v in os.environ.items() if k not in ("PAGER", "LESS", "NO_COLOR")}
     process = subprocess.Popen(
         [sys.executable, "-c", _SHOW, str(rows)],
         cwd=folder,
@@ -71,6 +71,10 @@ def test_a_long_answer_goes_through_the_users_pager(tmp_path: Path, pager: str) 
     assert "run-99" in paged
     assert "\x1b" not in paged
     assert "run-99" not in shown
+
+
+def test_without_a_pager_that_works_a_long_answer_is_shown_all_the_same(tmp_path: Path) -> None:
+    assert "run-99" in on_a_terminal(tmp_path, 100, {"PAGER": "no-such-pager"})
 
 
 def test_a_short_answer_stays_on_the_terminal_with_its_links(tmp_path: Path, pager: str) -> None:

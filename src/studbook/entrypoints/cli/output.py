@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -99,6 +100,8 @@ class Output:
 
 
 _PAGER = "less"
+_NO_COMMAND = 127
+"""What a shell ends with that knows no such command."""
 _UNBOUNDED = 10_000
 """Columns when nobody looks: a table in a file is never cut."""
 
@@ -152,12 +155,20 @@ def _csv_cell(cell: object) -> object:
 
 
 def _page(console: Console, shown: RenderableType) -> None:
-    """Through MANPAGER or PAGER, else `less`; colours and links for `less` only, which is told to keep them."""
-    pager = os.environ.get("MANPAGER") or os.environ.get("PAGER") or _PAGER
-    os.environ.setdefault("LESS", "FRX")
-    rich = Path(pager.split()[0]).name == _PAGER
-    with console.pager(styles=rich, links=rich):
+    """Through PAGER, else `less`; colours and links for `less` only, which is told to keep them."""
+    command = os.environ.get("PAGER", "").strip() or _PAGER
+    rich = Path(command.split()[0]).name == _PAGER
+    with console.capture() as captured:
         console.print(shown)
+    text = captured.get() if rich else _plain(console, shown)
+    environment = {"LESS": "FRX", **os.environ}
+    done = subprocess.run(command, shell=True, input=text, text=True, env=environment, check=False)  # noqa: S602
+    if done.returncode == _NO_COMMAND:
+        sys.stdout.write(text)
+
+
+def _plain(console: Console, shown: RenderableType) -> str:
+    return "".join(segment.text for segment in console.render(shown))
 
 
 def _one_line(document: object) -> str:
