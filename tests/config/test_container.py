@@ -22,6 +22,7 @@ _ON_STORES = frozenset(
         "relay",
         "relay_service",
         "catalog",
+        "list_runs",
         "open_run",
         "history",
         "sweep",

@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studbook.config.origin import Origin, Source
-from studbook.config.tracking_target import SaidUri, TargetKind, TrackingTarget, resolve_target
+from studbook.config.tracking_target import (
+    SaidUri,
+    TargetKind,
+    TrackingTarget,
+    file_store_folder,
+    resolve_target,
+)
 from studbook.domain.errors import UnsupportedTarget
 
 HOME = Path("/project/.studbook")
@@ -48,8 +54,26 @@ def test_a_file_store_is_refused_with_both_ways_out(uri: str) -> None:
     with pytest.raises(UnsupportedTarget) as caught:
         resolve(uri)
     assert "sqlite:///" in caught.value.cure
+    assert "studbook migrate" in caught.value.cure
     assert "mlflow migrate-filestore" in caught.value.cure
     assert "studbook.yaml:3" in caught.value.problem
+
+
+@pytest.mark.parametrize(
+    ("uri", "folder"),
+    [
+        ("mlruns", "/project/mlruns"),
+        ("./a/../mlruns", "/project/mlruns"),
+        ("/data/mlruns", "/data/mlruns"),
+        ("file:///data/ml%20runs", "/data/ml runs"),
+        ("file:mlruns", "/project/mlruns"),
+        ("sqlite:///mlflow.db", None),
+        ("http://host", None),
+    ],
+)
+def test_a_path_or_file_uri_names_a_folder_to_read(uri: str, folder: str | None) -> None:
+    found = file_store_folder(uri, Path("/project"))
+    assert found == (None if folder is None else Path(folder))
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def run(folder: Path, command: str, **variables: str) -> subprocess.CompletedPro
     kept = {name: text for name, text in os.environ.items() if not name.startswith(("STUDBOOK_", "MLFLOW_"))}
     path = os.pathsep.join([str(Path(sys.executable).parent), kept["PATH"]])
     return subprocess.run(
-        shlex.split(command),
+        shlex.split(command, comments=True),
         cwd=folder,
         env=kept | {"PATH": path} | variables,
         capture_output=True,

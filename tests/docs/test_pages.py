@@ -11,6 +11,7 @@ from docs.pages import DOCS, ROOT, Page, run
 from studbook.config.settings import load_settings
 from studbook.domain import errors
 from studbook.domain.run import EndReason
+from studbook.domain.run_columns import ATTRIBUTES, URL
 from studbook.domain.selection.policy import PRESETS
 from studbook.domain.stage import Stage
 
@@ -60,6 +61,19 @@ def test_the_commands_of_the_first_sweep_find_its_runs(swept: Path) -> None:
     for command in commands:
         done = run(swept, command)
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+
+
+def test_the_commands_of_the_page_on_runs_find_runs(swept: Path) -> None:
+    commands = Page.of("runs.md").commands
+    assert len(commands) > 3
+    for command in commands:
+        done = run(swept, command)
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+
+
+def test_the_page_on_runs_names_every_column() -> None:
+    text = (DOCS / "runs.md").read_text(encoding="utf-8")
+    assert [name for name in (*ATTRIBUTES, URL) if f"`{name}`" not in text] == []
 
 
 def test_the_recipes_for_mlflow_find_the_tree_and_the_refits(swept: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Callable, MutableSet, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,9 +15,9 @@ from pydantic import ValidationError
 
 from ..domain.artifact_names import check_path, check_paths
 from ..domain.artifact_placement import is_manifest_path, newest, place, stored_path
-from ..domain.errors import ArtifactNotFound, DestinationOccupied, IntegrityError
+from ..domain.errors import ArtifactNameInvalid, ArtifactNotFound, DestinationOccupied, IntegrityError
 from ..domain.manifest import ArtifactManifest, ManifestFile
-from .file_copy import CopiedFile, sync_file, sync_folder
+from .file_copy import CopiedFile, hash_file, sync_file, sync_folder
 
 
 class RunFiles(Protocol):
@@ -80,6 +81,26 @@ def put_record(files: RunFiles, path: str, content: bytes) -> None:
             cure="find out which process wrote it; a new run takes new records",
             path=path,
         )
+
+
+def put_file(files: RunFiles, source: Path, path: str, *, overwrites: bool) -> str:
+    """See `ports.artifact_store.ArtifactStore.put_file`."""
+    if {"", ".", ".."} & set(path.split("/")):
+        raise ArtifactNameInvalid(
+            f"{path[:200]!r} names no file of a run", cure="give a path below the run's artifacts", path=path
+        )
+    if not overwrites and path in files.sizes():
+        wanted = hash_file(source)
+        with tempfile.TemporaryDirectory(dir=source.parent, prefix=".held-") as folder:
+            held = files.receive(path, Path(folder, "held"))
+        if held != wanted:
+            raise IntegrityError(
+                f"the run holds {path} with other content, and its store writes a file once",
+                cure="store the files in a new run",
+                path=path,
+            )
+        return wanted.sha256
+    return files.send(source, path).sha256
 
 
 def newest_manifests(files: RunFiles) -> tuple[ArtifactManifest, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+from heapq import merge
 
 from ..domain.errors import RunNotFound
 from ..domain.key_reference import FEWEST_DIGITS
@@ -16,6 +18,7 @@ from ..domain.stage import Stage
 from ..domain.stored_run import Lifecycle, StoredRun
 from ..domain.vocabulary import Vocabulary
 from ..ports.artifact_store import ArtifactStore
+from ..ports.capabilities import Capabilities
 from ..ports.log import get_logger
 from ..ports.run_query import ANY_STATUS, RunQuery
 from ..ports.tracking_store import TrackingStore
@@ -69,28 +72,39 @@ class RunCatalog:
         """
         if flush:
             self._delivery.catch_up()
-        vocabulary = self._project.vocabulary
-        wanted = {name.replace("_", ".", 1): text for name, text in tags.items()}
-        wanted["run.project"] = self._project.name
-        known_stages = frozenset(str(stage) for stage in stages)
         held = self.experiments() if experiments is None else experiments
-        found: dict[str, StoredRun] = {}
-        for stage_key in vocabulary.read_keys("run.stage"):
-            query = RunQuery(
-                experiments=held,
-                statuses=statuses,
-                # A name that is read under several keys cannot be asked for: it is looked at below.
-                tags={
-                    vocabulary.key(name): text
-                    for name, text in wanted.items()
-                    if len(vocabulary.read_keys(name)) == 1
-                },
-                tag_in={stage_key: known_stages},
-                lifecycles=lifecycles,
+        wanted = {name.replace("_", ".", 1): text for name, text in tags.items()}
+        found = self.stream(RunQuery(held, statuses, lifecycles=lifecycles), stages, wanted)
+        return tuple(self.view(run) for run in found)
+
+    def stream(
+        self, query: RunQuery, stages: Iterable[Stage], wanted: Mapping[str, str]
+    ) -> Iterator[StoredRun]:
+        """The runs of the project that answer the query, have one of these stages, and these tags by the names
+        of the vocabulary; in the query's order, read while they are iterated. Does not flush.
+        """
+        vocabulary = self._project.vocabulary
+        named = {**wanted, "run.project": self._project.name}
+        known_stages = frozenset(str(stage) for stage in stages)
+        # A name that is read under several keys cannot be asked for: it is looked at below.
+        tags = {
+            vocabulary.key(name): text for name, text in named.items() if len(vocabulary.read_keys(name)) == 1
+        }
+        answers = [
+            self._store.find(
+                replace(
+                    query,
+                    tags={**query.tags, **tags},
+                    tag_in={**query.tag_in, stage_key: known_stages},
+                )
             )
-            found.update({run.run_id: run for run in self._store.find(query) if self._has(run, wanted)})
-        ordered = sorted(found.values(), key=lambda run: (run.started_at_ms, run.run_id))
-        return tuple(self.view(run) for run in ordered)
+            for stage_key in vocabulary.read_keys("run.stage")
+        ]
+        last = None
+        for run in merge(*answers, key=query.sort_key):
+            if run.run_id != last and self._has(run, named):
+                yield run
+            last = run.run_id
 
     def find_all(self) -> tuple[RunView, ...]:
         """All active runs of the project, oldest first; flushes first."""
@@ -172,9 +186,18 @@ class RunCatalog:
         """Whether this home delivered the run's beginning."""
         return view.ref.startswith("rk3:") and self._delivery.run_id(RunKey(view.ref)) == view.run_id
 
-    def url(self, view: RunView) -> str | None:
+    def url(self, run: StoredRun) -> str | None:
         """A page that shows the run, where there is one."""
-        return self._store.run_url(self._store.get_run(view.run_id))
+        return self._store.run_url(run)
+
+    def catch_up(self) -> None:
+        """Deliver what waits, as before every question."""
+        self._delivery.catch_up()
+
+    @property
+    def limits(self) -> Capabilities:
+        """What the store can hold as it is."""
+        return self._store.capabilities
 
     def _whole(self, run: StoredRun) -> StoredRun:
         return with_all_tags(join(run, self._artifacts), self._project.vocabulary)

@@ -12,6 +12,10 @@ from ..domain.store_writes import RecordBatch
 from ..domain.stored_run import StoredRun
 from ..ports.artifact_store import ArtifactStore
 from ..ports.capabilities import Capabilities
+from ..ports.run_source import FileSource
+
+SPILL_FOLDER = "studbook/spill/"
+"""Where the values lie among a run's artifacts."""
 
 _PREFIX = "spill:"
 _OURS = "spill:sha256:"
@@ -48,7 +52,7 @@ def _shorten(
     return short
 
 
-def join(run: StoredRun, artifacts: ArtifactStore) -> StoredRun:
+def join(run: StoredRun, artifacts: FileSource) -> StoredRun:
     """The run with every spilled value back in its place, verified. Raises SpillMissing.
 
     What only looks like a mark is another program's value, and stays.
@@ -58,14 +62,14 @@ def join(run: StoredRun, artifacts: ArtifactStore) -> StoredRun:
     return replace(run, tags=_restore(run, run.tags, artifacts), params=_restore(run, run.params, artifacts))
 
 
-def _restore(run: StoredRun, values: Mapping[str, str], artifacts: ArtifactStore) -> dict[str, str]:
+def _restore(run: StoredRun, values: Mapping[str, str], artifacts: FileSource) -> dict[str, str]:
     return {
         key: _fetch(run, key, text, artifacts) if text.startswith(_OURS) else text
         for key, text in values.items()
     }
 
 
-def _fetch(run: StoredRun, key: str, mark: str, artifacts: ArtifactStore) -> str:
+def _fetch(run: StoredRun, key: str, mark: str, artifacts: FileSource) -> str:
     marked = _MARK.fullmatch(mark)
     if marked is None:
         raise _missing(run, key, "is named by a mark that was altered")
@@ -80,7 +84,7 @@ def _fetch(run: StoredRun, key: str, mark: str, artifacts: ArtifactStore) -> str
 
 
 def _path(digest: str) -> str:
-    return f"studbook/spill/{digest}"
+    return f"{SPILL_FOLDER}{digest}"
 
 
 def _missing(run: StoredRun, key: str, what: str) -> SpillMissing:

@@ -18,6 +18,7 @@ from ..application.home_status import ReadStatus
 from ..application.keepalive import KeepAlive
 from ..application.lineage import TraceLineage
 from ..application.list_events import ListEvents
+from ..application.list_runs import ListRuns
 from ..application.open_run import OpenRun
 from ..application.reap import ReapDead
 from ..application.reap_stored import ReapStored
@@ -191,6 +192,7 @@ class Container(containers.DeclarativeContainer):
         strict=loaded.provided.settings.journal.strict,
     )
     catalog = providers.Singleton(RunCatalog, tracking_store, artifact_store, delivery, project)
+    list_runs = providers.Singleton(ListRuns, catalog)
 
     fluent_runs = providers.Selector(
         providers.Callable(build.fluent_kind, loaded),

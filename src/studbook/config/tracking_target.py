@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from ..domain.errors import UnsupportedTarget
 from .origin import Origin, Source
@@ -107,16 +108,37 @@ def sqlite_uri(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-def _kind(uri: str, origin: Origin) -> TargetKind:
+def file_store_folder(uri: str, folder: Path) -> Path | None:
+    """The folder that a plain path, or a `file:` URI, names; None for a URI of another scheme.
+
+    A relative path starts from `folder`.
+    """
+    scheme, _ = _scheme(uri)
+    if not _names_files(scheme):
+        return None
+    path = unquote(urlsplit(uri).path) if scheme == "file" else uri
+    return Path(os.path.normpath(folder / path))
+
+
+def _scheme(uri: str) -> tuple[str, bool]:
+    """The scheme, and whether it names a driver too."""
     found = _SCHEME.match(uri)
-    scheme = found[1].lower() if found else ""
-    driver = bool(found and found[2])
-    if len(scheme) <= 1 or scheme == "file":
+    return (found[1].lower() if found else "", bool(found and found[2]))
+
+
+def _names_files(scheme: str) -> bool:
+    """Whether the URI is a path: one letter is a Windows drive."""
+    return len(scheme) <= 1 or scheme == "file"
+
+
+def _kind(uri: str, origin: Origin) -> TargetKind:
+    scheme, driver = _scheme(uri)
+    if _names_files(scheme):
         what = "an MLflow file store" if scheme == "file" else "a plain path: an MLflow file store"
         raise UnsupportedTarget(
             f"the tracking URI given by {origin} is {what}; that store is withdrawn",
             cure="track into a database, sqlite:///mlflow.db; to copy an existing file store into one: "
-            "`mlflow migrate-filestore --source <folder> --target sqlite:///mlflow.db`",
+            "`studbook migrate <folder> sqlite:///mlflow.db`, or `mlflow migrate-filestore`",
         )
     if scheme in _DATABASE_SCHEMES:
         return TargetKind.DATABASE

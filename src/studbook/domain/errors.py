@@ -41,6 +41,10 @@ class UnsupportedTarget(ConfigError):
     """The tracking URI's scheme is none that studbook delivers to."""
 
 
+class SameStore(ConfigError):
+    """The source and the destination of a migration are one store."""
+
+
 class PolicyInvalid(ConfigError):
     """A selection policy that cannot be applied to anything."""
 
@@ -195,6 +199,12 @@ class RunDeleted(TrackingRefused):
 
 class ExperimentDeleted(TrackingRefused):
     """An experiment of this name exists but is deleted."""
+
+
+class MigrationBusy(TrackingError):
+    """Another live process copies between the same two stores."""
+
+    exit_code = 4
 
 
 class StoreSchemaMismatch(TrackingError):

@@ -110,6 +110,9 @@ _RUN_TAGS = (
         aliases=("code.refit_error",),
     ),
     _tag("run.more_tags", "more_tags", JSON, "tags beyond the number that the backend takes", may=_ALL),
+    _tag(
+        "run.migrated_from", "migrated_from", STR, "the run that it is a copy of: store and run id", may=_ALL
+    ),
     _tag("run.last_seen", "last_seen", TIME, "last heartbeat delivered", may=_ALL),
     _tag("run.late_events", "late_events", BOOL, "events came after the run was reaped", may=_ALL),
 )

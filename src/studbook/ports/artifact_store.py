@@ -34,12 +34,27 @@ class ArtifactStore(Protocol):
         """Store a small service file at an exact path; the same content twice is once."""
         ...
 
+    def put_file(self, run_id: str, source: Path, path: str) -> str:
+        """Store one file at an exact path, as it is; the SHA-256 of what was sent.
+
+        Over what is there, where the backend overwrites; else IntegrityError when other content is at the path.
+        Raises ArtifactNameInvalid for a path that leads out of the run.
+        """
+        ...
+
     def list_files(self, run_id: str) -> tuple[StoredFile, ...]:
         """All files of the run, recursively, sorted by path."""
         ...
 
     def read(self, run_id: str, path: str) -> bytes:
         """The whole content of one small file. Raises ArtifactNotFound."""
+        ...
+
+    def fetch_file(self, run_id: str, path: str, target: Path) -> str:
+        """Write one stored file to `target`, which must not exist; the SHA-256 of what arrived.
+
+        Nothing vouches for the bytes: compare. A failure may leave some at `target`. Raises ArtifactNotFound.
+        """
         ...
 
     def manifests(self, run_id: str) -> tuple[ArtifactManifest, ...]:

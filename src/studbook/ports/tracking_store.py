@@ -19,9 +19,11 @@ class NewRun:
     """A run to create. `tags` hold its run key under the vocabulary's key; `parent_id` is a backend id.
 
     `adopt` is the backend id of a run that may become this one instead, `adopt_ended` even if it has ended.
+    A run that has no run key, or shares it with another, is named by another of its tags: `named_by` is the key
+    of that one.
     """
 
-    run_key: RunKey
+    run_key: RunKey | None
     experiment: str
     name: str
     started_at_ms: int
@@ -29,6 +31,15 @@ class NewRun:
     parent_id: str | None = None
     adopt: str | None = None
     adopt_ended: bool = False
+    named_by: str | None = None
+
+    def identity(self, run_key_tag: str) -> tuple[str, str]:
+        """The tag, with its value, that one run of the experiment has. Raises ValueError when nothing names it."""
+        if self.run_key is not None:
+            return run_key_tag, str(self.run_key)
+        if self.named_by not in self.tags:
+            raise ValueError("a run without a run key is named by one of its tags")
+        return self.named_by, self.tags[self.named_by]
 
 
 class TrackingStore(Protocol):
@@ -41,14 +52,18 @@ class TrackingStore(Protocol):
         """The backend's limits."""
         ...
 
+    def ensure_experiment(self, name: str) -> None:
+        """Make the experiment if it is missing. Raises ExperimentDeleted when a deleted one holds the name."""
+        ...
+
     def create_run(self, new: NewRun) -> str:
-        """The backend id of the one run with this key: found (deleted ones included), adopted, else created.
+        """The backend id of the one run with this identity: found (deleted ones included), adopted, else created.
 
         The run to adopt is taken if it has this key already, or is RUNNING (or `adopt_ended`), active and without a
         key: it gets the tags, and keeps its name, experiment, start and all else. Otherwise it is as if none had
         been named.
         Creates the experiment when it is missing. Raises ExperimentDeleted when its name is held by a deleted
-        one, RunDeleted when the run with this key was deleted.
+        one, RunDeleted when the run with this identity was deleted.
         """
         ...
 

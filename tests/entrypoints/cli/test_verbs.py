@@ -6,11 +6,13 @@ frame's own tests call the real script.
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,27 @@ _CALLS: dict[str, list[str]] = {
     "runs_table": ["runs", "--stage", "hpo_trial", "--stage", "hpo_refit", "--status", "finished"],
     "runs_limit": ["--json", "runs", "--limit", "1", "--family", "digits"],
     "runs_of_study": ["runs", "--study", "{sweep_study_key}", "--json"],
+    "runs_of_name": ["runs", "--study", "digits", "--json"],
+    "runs_csv": ["runs", "--csv"],
+    "runs_csv_nothing": ["runs", "--metric", "f1 > 2", "--csv"],
+    "runs_sorted": ["runs", "--stage", "hpo_trial", "--sort", "metrics.f1", "--descending", "--json"],
+    "runs_best": [
+        *(
+            "runs",
+            "--metric",
+            "f1>=0",
+            "--metric",
+            "f1<=1",
+            "--since",
+            "1h",
+            "--tag",
+            "studbook.stage=hpo_trial",
+        ),
+        *("--sort", "metrics.f1", "--descending", "--limit", "1", "--columns", "ref,params.x,metrics.f1,url"),
+    ],
+    "runs_columns": ["--json", "runs", "--stage", "hpo_trial", "--columns", "ref, metrics.f1 ,ended_at"],
+    "runs_of_old": ["runs", "--until", "2001-01-01", "--json"],
+    "runs_two_forms": ["runs", "--csv", "--json"],
     "runs_nothing": ["runs", "--status", "KILLED", "--json"],
     "dry": ["select", "--policy", "best_metric", "--dry-run", "--json"],
     "select": ["select", "--policy", "best_metric", "--json"],
@@ -122,6 +145,11 @@ _BAD: dict[str, tuple[list[str], int, str, str]] = {
     "no_status": (["runs", "--status", "nope"], 2, "UsageError", "FINISHED"),
     "no_study": (["runs", "--study", "tk3:" + "0" * 64], 2, "KeyReferenceInvalid", "sk3:"),
     "short_study": (["runs", "--study", "0123456789a"], 2, "KeyReferenceInvalid", "12"),
+    "no_bound": (["runs", "--metric", "f1"], 2, "InvalidInput", "macro_f1>=0.9"),
+    "no_column": (["runs", "--columns", "ref,statsu"], 2, "InvalidInput", "did you mean status?"),
+    "no_sort": (["runs", "--sort", "f1"], 2, "InvalidInput", "metrics.<name>"),
+    "no_pair": (["runs", "--tag", "team"], 2, "UsageError", "key=value"),
+    "no_time": (["runs", "--since", "soon"], 2, "UsageError", "2h"),
     "no_limit": (["runs", "--limit", "0"], 2, "UsageError", "--limit"),
     "no_run": (["acquire", "f" * 64], 3, "RunNotFound", "studbook runs"),
     "short_ref": (["acquire", "abc"], 3, "RunNotFound", "12"),
@@ -230,7 +258,45 @@ def test_runs_are_narrowed_by_their_options(answers: dict[str, Answer]) -> None:
     assert len(answers["runs_limit"].document) == 1
 
 
-@pytest.mark.parametrize("name", ["empty_runs", "runs_nothing"])
+def test_runs_of_a_study_are_found_by_its_name(answers: dict[str, Answer]) -> None:
+    assert answers["runs_of_name"].document == answers["runs_of_study"].document
+
+
+def test_csv_holds_every_run_in_stable_columns(answers: dict[str, Answer]) -> None:
+    text = answers["runs_csv"].out
+    rows = list(csv.DictReader(text.splitlines()))
+    assert text.startswith("ref,run_id,stage,status,name,experiment,family,study_key,")
+    assert text.count("\r\n") == len(rows) + 1
+    runs = answers["runs"].document
+    assert [(row["ref"], row["stage"], row["end_reason"]) for row in rows] == [
+        (run["ref"], run["stage"], run["end_reason"] or "") for run in runs
+    ]
+    assert [datetime.fromisoformat(row["started_at"]) for row in rows] == [
+        datetime.fromisoformat(run["started_at"]) for run in runs
+    ]
+    nothing = answers["runs_csv_nothing"]
+    assert (nothing.code, nothing.out) == (3, text.splitlines()[0] + "\r\n")
+
+
+def test_an_answer_has_one_form(answers: dict[str, Answer]) -> None:
+    answer = answers["runs_two_forms"]
+    assert (answer.code, "give one of them" in answer.document["error"]["problem"]) == (2, True)
+
+
+def test_runs_are_sorted_cut_and_shown_as_asked(answers: dict[str, Answer]) -> None:
+    scores = [run["metrics"]["f1"] for run in answers["runs_sorted"].document]
+    assert scores == sorted(scores, reverse=True)
+    assert len(scores) == 4
+    best = answers["runs_best"]
+    head, _rule, row = best.out.splitlines()
+    assert (best.code, head.split()) == (0, ["ref", "params.x", "metrics.f1", "url"])
+    assert row.split()[0] == answers["runs_sorted"].document[0]["ref"]
+    assert row.split()[1:] == [f"{scores[0]:.6g}"] * 2 + ["-"]
+    for run in answers["runs_columns"].document:
+        assert list(run) == ["ref", "metrics.f1", "ended_at"]
+
+
+@pytest.mark.parametrize("name", ["empty_runs", "runs_nothing", "runs_of_old"])
 def test_no_runs_are_an_empty_list_and_exit_code_3(answers: dict[str, Answer], name: str) -> None:
     assert (answers[name].code, answers[name].document) == (3, [])
 

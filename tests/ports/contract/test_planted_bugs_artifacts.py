@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import shutil
 import tempfile
@@ -139,6 +140,25 @@ class EmptyForAbsent(MemoryArtifactStore):
         return self.runs[run_id].get(path, b"")
 
 
+class WritesAnywhere(MemoryArtifactStore):
+    def put_file(self, run_id: str, source: Path, path: str) -> str:
+        return self.files(run_id).send(source, path).sha256
+
+
+class TellsTheDigestOfNothing(MemoryArtifactStore):
+    def fetch_file(self, run_id: str, path: str, target: Path) -> str:
+        super().fetch_file(run_id, path, target)
+        return hashlib.sha256(b"").hexdigest()
+
+
+class AppendsToFiles(MemoryArtifactStore):
+    def put_file(self, run_id: str, source: Path, path: str) -> str:
+        before = self.runs.get(run_id, {}).get(path, b"")
+        digest = super().put_file(run_id, source, path)
+        self.runs[run_id][path] = before + self.runs[run_id][path]
+        return digest
+
+
 @pytest.fixture
 def folders() -> Iterator[Iterator[Path]]:
     made: list[Path] = []
@@ -182,6 +202,9 @@ def test_a_sound_store_breaks_nothing(folders: Iterator[Path]) -> None:
         (AllRevisions, "test_other_content_is_the_next_revision_and_the_first_stays"),
         (RewritesRecords, "test_records_are_written_once"),
         (OneRun, "test_runs_do_not_see_each_others_files"),
+        (WritesAnywhere, "test_a_single_file_stays_inside_the_run"),
+        (TellsTheDigestOfNothing, "test_a_single_file_goes_and_comes_as_it_is"),
+        (AppendsToFiles, "test_other_bytes_at_a_path_replace_what_was_there_or_are_refused"),
         (EmptyForAbsent, "test_reading_what_is_not_there"),
     ],
 )

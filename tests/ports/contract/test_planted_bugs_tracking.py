@@ -147,7 +147,7 @@ class AdoptsByIdAlone(Healthy):
         run_id = super().create_run(new)
         if run_id != new.adopt or new.adopt is None:
             return run_id
-        del self._by_key[self._runs[run_id].new.experiment, new.run_key]
+        del self._by_identity[self._runs[run_id].new.experiment, *new.identity(RUN_KEY_TAG)]
         return run_id
 
 
@@ -182,7 +182,22 @@ class RenamesTheAdopted(Healthy):
 class AdoptsBesidesItsOwn(Healthy):
     def create_run(self, new: NewRun) -> str:
         if new.adopt in self._runs:
-            self._by_key.pop((new.experiment, new.run_key), None)
+            self._by_identity.pop((new.experiment, *new.identity(RUN_KEY_TAG)), None)
+        return super().create_run(new)
+
+
+class MakesNamedRunsAgain(Healthy):
+    def create_run(self, new: NewRun) -> str:
+        return super().create_run(new if new.run_key else replace(new, run_key=fresh_key()))
+
+
+class NeedsARunForAnExperiment(Healthy):
+    def ensure_experiment(self, name: str) -> None:
+        if self._experiments.get(name) is Lifecycle.DELETED:
+            super().ensure_experiment(name)
+
+    def create_run(self, new: NewRun) -> str:
+        super().ensure_experiment(new.experiment)
         return super().create_run(new)
 
 
@@ -337,6 +352,8 @@ BUGS: dict[type[Healthy], str] = {
     StaleFields: "test_what_was_written_is_found_as_it_is_now",
     CreatesTwice: "test_one_key_is_one_run",
     RevivesTheDeleted: "test_a_deleted_run_is_not_made_again",
+    MakesNamedRunsAgain: "test_a_run_without_a_key_is_named_by_one_of_its_tags",
+    NeedsARunForAnExperiment: "test_an_experiment_can_be_made_without_a_run",
     ForgetsTheParent: "test_a_child_knows_its_parent",
     AdoptsNone: "test_a_running_run_without_a_key_is_adopted_as_it_is",
     AdoptsOnce: "test_an_adopted_run_is_adopted_again_whatever_became_of_it",

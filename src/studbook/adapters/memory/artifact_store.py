@@ -8,7 +8,7 @@ from ...domain.errors import ArtifactNotFound
 from ...domain.manifest import ArtifactManifest
 from ...ports.artifact_store import StoredFile
 from ...ports.capabilities import Capabilities
-from ..artifact_transfer import fetch_artifact, newest_manifests, put_artifact, put_record
+from ..artifact_transfer import fetch_artifact, newest_manifests, put_artifact, put_file, put_record
 from ..file_copy import CopiedFile, hash_file
 
 _LIMITS = Capabilities()
@@ -32,6 +32,10 @@ class MemoryArtifactStore:
         """See `ports.artifact_store.ArtifactStore`."""
         put_record(self.files(run_id), path, content)
 
+    def put_file(self, run_id: str, source: Path, path: str) -> str:
+        """See `ports.artifact_store.ArtifactStore`."""
+        return put_file(self.files(run_id), source, path, overwrites=self._overwrites)
+
     def list_files(self, run_id: str) -> tuple[StoredFile, ...]:
         """See `ports.artifact_store.ArtifactStore`."""
         return tuple(StoredFile(path, size) for path, size in sorted(self.files(run_id).sizes().items()))
@@ -39,6 +43,10 @@ class MemoryArtifactStore:
     def read(self, run_id: str, path: str) -> bytes:
         """See `ports.artifact_store.ArtifactStore`."""
         return self.files(run_id).read(path)
+
+    def fetch_file(self, run_id: str, path: str, target: Path) -> str:
+        """See `ports.artifact_store.ArtifactStore`."""
+        return self.files(run_id).receive(path, target).sha256
 
     def manifests(self, run_id: str) -> tuple[ArtifactManifest, ...]:
         """See `ports.artifact_store.ArtifactStore`."""

@@ -52,49 +52,56 @@ class MemoryTrackingStore:
         self._lock = threading.RLock()
         self._experiments: dict[str, Lifecycle] = {}
         self._runs: dict[str, _Run] = {}
-        self._by_key: dict[tuple[str, str], str] = {}
+        self._by_identity: dict[tuple[str, str, str], str] = {}
 
     @property
     def capabilities(self) -> Capabilities:
         """The limits that this store enforces."""
         return self._capabilities
 
+    def ensure_experiment(self, name: str) -> None:
+        """See TrackingStore."""
+        with self._lock:
+            if self._experiments.setdefault(name, Lifecycle.ACTIVE) is Lifecycle.DELETED:
+                raise ExperimentDeleted(
+                    f"the experiment {name!r} is deleted",
+                    cure="restore it, or use another name",
+                    experiment=name,
+                )
+
     def create_run(self, new: NewRun) -> str:
         """See TrackingStore."""
-        tags = {**new.tags, self._run_key_tag: str(new.run_key)}
+        name, text = new.identity(self._run_key_tag)
+        tags = {**new.tags, name: text}
         refuse_over_limits(self._capabilities, RecordBatch(tags=tags))
         refuse_over_count("tag", tags, self._capabilities.tags_per_run)
         with self._lock:
             adopted = self._adopted(new, tags)
             if adopted is not None:
                 return adopted
-            if self._experiments.setdefault(new.experiment, Lifecycle.ACTIVE) is Lifecycle.DELETED:
-                raise ExperimentDeleted(
-                    f"the experiment {new.experiment!r} is deleted",
-                    cure="restore it, or use another name",
-                    experiment=new.experiment,
-                )
-            held = self._by_key.get((new.experiment, new.run_key))
+            self.ensure_experiment(new.experiment)
+            held = self._by_identity.get((new.experiment, name, text))
             if held is not None:
                 return self._writable(held).run_id
             # Ids in no order of time, so that nobody comes to rely on one.
             run_id = hashlib.sha256(str(len(self._runs)).encode()).hexdigest()[:32]
             self._runs[run_id] = _Run(run_id, new, tags)
-            self._by_key[new.experiment, new.run_key] = run_id
+            self._by_identity[new.experiment, name, text] = run_id
             return run_id
 
     def _adopted(self, new: NewRun, tags: dict[str, str]) -> str | None:
         run = self._runs.get(new.adopt or "")
         if run is None or run.lifecycle is Lifecycle.DELETED:
             return None
-        key = run.tags.get(self._run_key_tag)
-        if key == new.run_key:
+        name, text = new.identity(self._run_key_tag)
+        key = run.tags.get(name)
+        if key == text:
             return run.run_id
-        taken = (new.experiment, new.run_key) in self._by_key
+        taken = (new.experiment, name, text) in self._by_identity
         if key or (run.status.terminal and not new.adopt_ended) or taken:
             return None
         run.tags.update(tags)
-        self._by_key[run.new.experiment, new.run_key] = run.run_id
+        self._by_identity[run.new.experiment, name, text] = run.run_id
         return run.run_id
 
     def record(self, run_id: str, batch: RecordBatch) -> None:

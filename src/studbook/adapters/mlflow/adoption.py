@@ -28,13 +28,14 @@ class RunAdoption:
         run = None if new.adopt is None else self._named(new.adopt)
         if run is None or run.lifecycle is Lifecycle.DELETED:
             return None
-        key = run.tags.get(self._run_key_tag)
-        if key == new.run_key:
+        name, text = new.identity(self._run_key_tag)
+        key = run.tags.get(name)
+        if key == text:
             return run.run_id
         open_to_us = run.status is RunStatus.RUNNING or new.adopt_ended
         if key or not open_to_us or self._is_elsewhere(new):
             return None
-        tags = {**new.tags, self._run_key_tag: str(new.run_key)}
+        tags = {**new.tags, name: text}
         with translated(run_id=run.run_id):
             self._store().log_batch(run.run_id, [], [], tag_entities(tags))
         return run.run_id
@@ -47,10 +48,11 @@ class RunAdoption:
             return None
 
     def _is_elsewhere(self, new: NewRun) -> bool:
+        name, text = new.identity(self._run_key_tag)
         query = RunQuery(
             (new.experiment,),
             ANY_STATUS,
-            tags={self._run_key_tag: str(new.run_key)},
+            tags={name: text},
             lifecycles=frozenset(Lifecycle),
             limit=1,
         )

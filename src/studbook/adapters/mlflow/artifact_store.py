@@ -11,7 +11,14 @@ from urllib.parse import urlsplit
 from ...domain.errors import IntegrityError
 from ...domain.manifest import ArtifactManifest
 from ...ports.artifact_store import StoredFile
-from ..artifact_transfer import RunFiles, fetch_artifact, newest_manifests, put_artifact, put_record
+from ..artifact_transfer import (
+    RunFiles,
+    fetch_artifact,
+    newest_manifests,
+    put_artifact,
+    put_file,
+    put_record,
+)
 from .backend import Backend, server_calls
 from .errors import translated
 from .local_run_files import LocalRunFiles
@@ -70,6 +77,10 @@ class MlflowArtifactStore:
         """See `ports.artifact_store.ArtifactStore`."""
         put_record(self._files(run_id, ONCE), path, content)
 
+    def put_file(self, run_id: str, source: Path, path: str) -> str:
+        """See `ports.artifact_store.ArtifactStore`."""
+        return put_file(self._files(run_id, ONCE), source, path, overwrites=True)
+
     def list_files(self, run_id: str) -> tuple[StoredFile, ...]:
         """See `ports.artifact_store.ArtifactStore`."""
         return tuple(StoredFile(path, size) for path, size in sorted(self._files(run_id).sizes().items()))
@@ -77,6 +88,10 @@ class MlflowArtifactStore:
     def read(self, run_id: str, path: str) -> bytes:
         """See `ports.artifact_store.ArtifactStore`."""
         return self._files(run_id).read(path)
+
+    def fetch_file(self, run_id: str, path: str, target: Path) -> str:
+        """See `ports.artifact_store.ArtifactStore`."""
+        return self._files(run_id).receive(path, target).sha256
 
     def manifests(self, run_id: str) -> tuple[ArtifactManifest, ...]:
         """See `ports.artifact_store.ArtifactStore`."""

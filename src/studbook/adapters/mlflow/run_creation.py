@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...domain.errors import ExperimentDeleted, RunDeleted, TrackingRefused, TrackingUnavailable
-from ...domain.keys import RunKey
 from ...domain.store_writes import RecordBatch
 from ...domain.stored_run import Lifecycle
 from ...ports.capabilities import Capabilities
@@ -39,42 +38,43 @@ class RunCreation:
         self._capabilities = capabilities
         self._run_key_tag = run_key_tag
         self._monotonic_s = monotonic_s
-        self._unknown_since: dict[RunKey, float] = {}
+        self._unknown_since: dict[tuple[str, str], float] = {}
 
     def create(self, new: NewRun) -> str:
-        """The id of the run with this key: found, else created.
+        """The id of the run with this identity: found, else created.
 
         A request whose outcome is unknown is followed by a search, and sent once more only when the backend's
         visibility delay has passed; until then TrackingUnavailable says how long that takes.
         """
-        tags = {**new.tags, self._run_key_tag: str(new.run_key)}
+        name, text = self._identity(new)
+        tags = {**new.tags, name: text}
         refuse_over_limits(self._capabilities, RecordBatch(tags=tags))
         if new.parent_id is not None:
             tags[PARENT_TAG] = new.parent_id
-        experiment_id = self._ensure_experiment(new.experiment)
+        experiment_id = self.ensure_experiment(new.experiment)
         held = self._held(new, tags) or self._request(experiment_id, new, tags)
         if held is None:
             held = self._request(experiment_id, new, tags)
         if held is None:
-            raise self._unsettled(new.run_key)
-        self._unknown_since.pop(new.run_key, None)
+            raise self._unsettled(new)
+        self._unknown_since.pop((name, text), None)
         return held
 
     def _request(self, experiment_id: str, new: NewRun, tags: dict[str, str]) -> str | None:
         """One request, or none yet; None when neither it nor a search tells that there is a run."""
-        if self._visible_in_s(new.run_key) > 0:
-            raise self._unsettled(new.run_key)
+        if self._visible_in_s(new) > 0:
+            raise self._unsettled(new)
         try:
             created = self._create(experiment_id, new, tags)
         except TrackingUnavailable as error:
             if error.details.get("outcome") != UNKNOWN:
                 raise
-            self._unknown_since[new.run_key] = self._monotonic_s()
+            self._unknown_since[self._identity(new)] = self._monotonic_s()
             try:
                 return self._held(new, tags)
             except TrackingUnavailable:
                 raise error from error.__cause__
-        if new.run_key in self._unknown_since:
+        if self._identity(new) in self._unknown_since:
             # An earlier request may have been done after all, later than it was looked for.
             return self._held(new, tags) or created
         return created
@@ -91,9 +91,8 @@ class RunCreation:
         return str(created.info.run_id)
 
     def _held(self, new: NewRun, tags: dict[str, str]) -> str | None:
-        query = RunQuery(
-            (new.experiment,), ANY_STATUS, tags={self._run_key_tag: str(new.run_key)}, lifecycles=_ANYWHERE
-        )
+        name, text = self._identity(new)
+        query = RunQuery((new.experiment,), ANY_STATUS, tags={name: text}, lifecycles=_ANYWHERE)
         held = list(self._reader.find(query))
         active = [run for run in held if run.lifecycle is Lifecycle.ACTIVE]
         if held and not active:
@@ -104,22 +103,26 @@ class RunCreation:
                     self._store().delete_run(repeated.run_id)
         return active[0].run_id if active else None
 
-    def _visible_in_s(self, run_key: RunKey) -> float:
-        since = self._unknown_since.get(run_key)
+    def _identity(self, new: NewRun) -> tuple[str, str]:
+        return new.identity(self._run_key_tag)
+
+    def _visible_in_s(self, new: NewRun) -> float:
+        since = self._unknown_since.get(self._identity(new))
         if since is None:
             return 0.0
         return max(0.0, since + self._capabilities.visibility_delay_s - self._monotonic_s())
 
-    def _unsettled(self, run_key: RunKey) -> TrackingUnavailable:
+    def _unsettled(self, new: NewRun) -> TrackingUnavailable:
         return TrackingUnavailable(
             "the tracking backend did not say whether it created the run",
             cure="repeat: the run is looked for first, and created only if it is not there",
             code="NOT_SETTLED",
             outcome=UNKNOWN,
-            retry_after_s=self._visible_in_s(run_key),
+            retry_after_s=self._visible_in_s(new),
         )
 
-    def _ensure_experiment(self, name: str) -> str:
+    def ensure_experiment(self, name: str) -> str:
+        """The id of the experiment: found, else made. Raises ExperimentDeleted."""
         with translated():
             experiment = self._store().get_experiment_by_name(name)
             if experiment is None:

@@ -59,6 +59,7 @@ class MlflowTrackingStore:
         self._timeout_s = timeout_s
         self._patience = patience
         self._opened: tuple[MlflowStore, MlflowStore] | None = None
+        self._experiment_ids: dict[str, str] = {}  # of run pages: asked for once, not once a run
         self._opening = threading.Lock()
         self._deciding = threading.Lock()
         self._reader = RunReader(self._store, capabilities.search_page)
@@ -72,6 +73,11 @@ class MlflowTrackingStore:
     def capabilities(self) -> Capabilities:
         """MLflow's limits."""
         return self._capabilities
+
+    def ensure_experiment(self, name: str) -> None:
+        """See TrackingStore."""
+        with self._deciding:
+            self._creation.ensure_experiment(name)
 
     def create_run(self, new: NewRun) -> str:
         """See TrackingStore.
@@ -132,8 +138,13 @@ class MlflowTrackingStore:
         """See TrackingStore. None for a database."""
         if self._backend.database is not None:
             return None
-        experiment_id = self._questions.experiment_id(run.experiment)
-        return None if experiment_id is None else self._backend.run_page(experiment_id, run.run_id)
+        experiment_id = self._experiment_ids.get(run.experiment)
+        if experiment_id is None:
+            experiment_id = self._questions.experiment_id(run.experiment)
+            if experiment_id is None:
+                return None
+            self._experiment_ids[run.experiment] = experiment_id
+        return self._backend.run_page(experiment_id, run.run_id)
 
     def close(self) -> None:
         """See TrackingStore. A later call opens the backend again."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .choices import moment_ns
 from .command_line import CommandLine
-from .upkeep import moment, seconds, short_key, wired
+from .upkeep import moment, short_key, wired
 
 if TYPE_CHECKING:
     from ...domain.events import Envelope
@@ -44,7 +44,10 @@ def events(
 
     container = wired(cli)
     wanted = EventFilter(
-        run=run, writer=writer, kinds=_kinds(kind), since_ns=_since(since, container.clock().now_ns())
+        run=run,
+        writer=writer,
+        kinds=_kinds(kind),
+        since_ns=moment_ns(since, "--since", container.clock().now_ns()),
     )
     listing = container.list_events()
     if follow:
@@ -80,17 +83,6 @@ def _kinds(words: Iterable[str] | None) -> frozenset[str]:
             raise typer.BadParameter(f"--kind {word!r}: {hint}")
         found.add(known[word.lower()])
     return frozenset(found)
-
-
-def _since(text: str | None, now_ns: int) -> int | None:
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        ago = seconds(text, "--since")
-        return None if ago is None else now_ns - int(ago * 1e9)
-    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1e6) * 1000
 
 
 def _document(envelope: Envelope) -> dict[str, object]:

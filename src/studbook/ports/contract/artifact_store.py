@@ -310,6 +310,47 @@ class ArtifactStoreContract(ABC):
             store.fetch(run_id, forged, tmp_path / "there" / "deep" / "model")
         assert not list(tmp_path.rglob("there/**/escaped"))
 
+    def test_a_single_file_goes_and_comes_as_it_is(
+        self, store: ArtifactStore, make_run: MakeRun, tmp_path: Path
+    ) -> None:
+        run_id = make_run()
+        for number, path in enumerate(("top.bin", "deep/er/ß 日本.txt", "studbook/manifests/odd.json")):
+            content = bytes(range(256)) * (number * 50)
+            source = tmp_path / f"source-{number}"
+            source.write_bytes(content)
+            digest = hashlib.sha256(content).hexdigest()
+            for _ in range(2):
+                assert store.put_file(run_id, source, path) == digest
+            assert store.fetch_file(run_id, path, tmp_path / f"came-{number}") == digest
+            assert (tmp_path / f"came-{number}").read_bytes() == content
+        assert len(store.list_files(run_id)) == 3
+
+    def test_other_bytes_at_a_path_replace_what_was_there_or_are_refused(
+        self, store: ArtifactStore, make_run: MakeRun, tmp_path: Path
+    ) -> None:
+        run_id = make_run()
+        (tmp_path / "one").write_bytes(b"one")
+        (tmp_path / "two").write_bytes(b"2")
+        store.put_file(run_id, tmp_path / "one", "a/file")
+        try:
+            store.put_file(run_id, tmp_path / "two", "a/file")
+        except IntegrityError:
+            assert store.read(run_id, "a/file") == b"one"
+        else:
+            assert store.read(run_id, "a/file") == b"2"
+
+    def test_a_single_file_stays_inside_the_run(
+        self, store: ArtifactStore, make_run: MakeRun, tmp_path: Path
+    ) -> None:
+        run_id = make_run()
+        (tmp_path / "one").write_bytes(b"one")
+        for path in ("", "../out", "/out", "a/../../out", "a//b"):
+            with pytest.raises(ArtifactNameInvalid):
+                store.put_file(run_id, tmp_path / "one", path)
+        assert store.list_files(run_id) == ()
+        with pytest.raises(ArtifactNotFound):
+            store.fetch_file(run_id, "nothing", tmp_path / "nothing")
+
     def test_closing_twice_is_fine(self, store: ArtifactStore) -> None:
         store.close()
         store.close()

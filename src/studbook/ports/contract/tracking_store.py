@@ -29,6 +29,7 @@ from ...domain.store_writes import MetricPoint, RecordBatch
 from ...domain.stored_run import Lifecycle
 from ..run_query import ANY_STATUS, RunQuery
 from ..tracking_store import TrackingStore
+from .named_runs import NamedRunContract
 from .tracking_adoption import TrackingAdoptionContract
 from .tracking_examples import (
     AWKWARD,
@@ -44,7 +45,7 @@ from .tracking_examples import (
 from .tracking_queries import TrackingQueryContract
 
 
-class TrackingStoreContract(TrackingAdoptionContract, TrackingQueryContract):
+class TrackingStoreContract(TrackingAdoptionContract, NamedRunContract, TrackingQueryContract):
     """What every tracking store keeps. Tags are compared as far as they were written: a backend may add."""
 
     def delete_experiment(self, store: TrackingStore, name: str) -> None:
@@ -112,6 +113,8 @@ class TrackingStoreContract(TrackingAdoptionContract, TrackingQueryContract):
         for again in (new, new_run(new.experiment)):
             with pytest.raises(ExperimentDeleted):
                 store.create_run(again)
+        with pytest.raises(ExperimentDeleted):
+            store.ensure_experiment(new.experiment)
         assert new.experiment not in store.experiments()
         assert ids(store.find(RunQuery((new.experiment,), ANY_STATUS))) == []
 
