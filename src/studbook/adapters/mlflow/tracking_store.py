@@ -1,4 +1,4 @@
-"""The tracking store on MLflow: a SQLite file, or a server."""
+"""The tracking store on MLflow: a SQLite file, a database server, or an MLflow server."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ _LIMITS = Capabilities()
 class MlflowTrackingStore:
     """Thread-safe. MLflow is imported, and the database opened or made, at first use.
 
-    `uri` is `sqlite:///<absolute path>`, `http://…` or `https://…`, else UnsupportedTarget. `artifact_root`
-    is where new experiments keep their artifacts; for SQLite by default `mlartifacts` beside the database.
+    `uri` is `sqlite:///<absolute path>`, `postgresql://…` (mysql and mssql go the same way), `http://…` or
+    `https://…`, else UnsupportedTarget. `artifact_root` is where new experiments keep their artifacts; for SQLite by
+    default `mlartifacts` beside the database, for a database server ConfigError without one.
     `run_key_tag` is the tag that holds a run's key; a key names one run of its experiment. MLflow offers no
     compare-and-set and no idempotency key: between threads of one store a lock stands in for them, between
     processes a relay's lease must.
@@ -130,7 +131,7 @@ class MlflowTrackingStore:
 
     def run_url(self, run: StoredRun) -> str | None:
         """See TrackingStore. None for a database."""
-        if self._backend.database is not None:
+        if not self._backend.is_server:
             return None
         experiment_id = self._questions.experiment_id(run.experiment)
         return None if experiment_id is None else self._backend.run_page(experiment_id, run.run_id)
@@ -154,7 +155,7 @@ class MlflowTrackingStore:
             if self._opened is None:
                 once = self._backend.open(timeout_s=self._timeout_s, patience=ONCE)
                 patient = once
-                if self._backend.database is None:
+                if self._backend.is_server:
                     patient = self._backend.open(timeout_s=self._timeout_s, patience=self._patience)
                 self._opened = once, patient
             return self._opened
