@@ -47,9 +47,7 @@ def database_server() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def new_database(
-    database_server: Postgres, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[], str]:
+def new_database(database_server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], str]:
     """Makes databases without runs on the PostgreSQL server, and gives their URIs."""
     database_server.execute("CREATE DATABASE template_of_tests")
     root = tmp_path_factory.mktemp("artifacts")

@@ -24,6 +24,7 @@ from .patience import ONCE, Patience
 from .rest_calls import TIMEOUT_S, RestCalls
 from .rest_store import RestStore
 from .sql_drivers import DATABASE_SCHEMES, database_url, with_driver
+from .sql_run_reading import SqlRunReader
 
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 _SERVERS = frozenset({"http", "https"})
@@ -89,6 +90,11 @@ class Backend:
         quiet()
         with translated():
             return SqlAlchemyStore(uri, self.artifact_root)  # type: ignore[no-untyped-call]
+
+    def table_reader(self) -> SqlRunReader | None:
+        """Reads runs from the tables themselves; None for a backend whose tables we do not know."""
+        known = self.database is not None or _scheme(self.uri) == "postgresql+psycopg2"
+        return SqlRunReader(self.uri, self.database) if known else None
 
     def artifact_location(self, experiment: str) -> str | None:
         """Where a new experiment's artifacts go: its own folder below the root."""

@@ -65,6 +65,7 @@ class MlflowTrackingStore:
         self._reader = RunReader(self._store, capabilities.search_page)
         self._questions = RunReader(self._patient_store, capabilities.search_page)
         self._adoption = RunAdoption(self._store, self._reader, run_key_tag)
+        self._tables = self._backend.table_reader()
         self._creation = RunCreation(
             self._backend, self._store, self._reader, capabilities, run_key_tag, monotonic_s
         )
@@ -113,8 +114,11 @@ class MlflowTrackingStore:
         return self._questions.run(run_id)
 
     def find(self, query: RunQuery) -> Iterator[StoredRun]:
-        """See TrackingStore. Reads page by page, while it is iterated."""
-        return self._questions.find(query)
+        """See TrackingStore. A database whose tables are known is read at once, else page by page, when the result is
+        iterated.
+        """
+        found = None if self._tables is None else self._tables.find(query)
+        yield from self._questions.find(query) if found is None else found
 
     def metric_history(self, run_id: str, name: str) -> tuple[MetricPoint, ...]:
         """See TrackingStore."""
@@ -122,7 +126,8 @@ class MlflowTrackingStore:
 
     def experiments(self) -> tuple[str, ...]:
         """See TrackingStore."""
-        return self._questions.experiments()
+        found = None if self._tables is None else self._tables.experiments()
+        return self._questions.experiments() if found is None else found
 
     def delete_run(self, run_id: str) -> None:
         """See TrackingStore."""
@@ -143,6 +148,8 @@ class MlflowTrackingStore:
         engine = None if opened is None else getattr(opened[0], "engine", None)
         if engine is not None:
             engine.dispose()
+        if self._tables is not None:
+            self._tables.close()
 
     def _store(self) -> MlflowStore:
         return self._stores()[0]
