@@ -43,6 +43,19 @@ class Postgres:
                 cursor.execute(statement)
                 return [] if cursor.description is None else cursor.fetchall()
 
+    @contextmanager
+    def asking_for_passwords(self, user: str) -> Iterator[None]:
+        """Meanwhile the server asks this user for the password."""
+        rules = self.folder / "data" / "pg_hba.conf"
+        before = rules.read_text()
+        rules.write_text(f"host all {user} {_HOST}/32 scram-sha-256\n{before}")
+        self.execute("SELECT pg_reload_conf()")
+        try:
+            yield
+        finally:
+            rules.write_text(before)
+            self.execute("SELECT pg_reload_conf()")
+
     def databases(self, template: str) -> Callable[[], str]:
         """Gives, at each call, the URI of a new copy of the database."""
         numbers = count()

@@ -9,6 +9,7 @@ from ..domain.key_reference import FEWEST_DIGITS
 from ..domain.keys import RunKey
 from ..domain.legacy_join import join_legacy
 from ..domain.run import RunStatus
+from ..domain.run_fields import RunFields
 from ..domain.run_reader import read_run
 from ..domain.run_view import RunView
 from ..domain.selection.scope import legacy_experiments
@@ -60,12 +61,13 @@ class RunCatalog:
         lifecycles: frozenset[Lifecycle] = _BOTH,
         experiments: tuple[str, ...] | None = None,
         flush: bool = True,
+        fields: RunFields | None = None,
         **tags: str,
     ) -> tuple[RunView, ...]:
         """All runs of the project of these stages with these tag values, oldest first.
 
         Tags are named as in the vocabulary, with `_` for the dot: `study_key="sk3:…"`. `experiments` defaults to
-        those of the project.
+        those of the project. `fields` are what the views need; without, they are whole.
         """
         if flush:
             self._delivery.catch_up()
@@ -74,21 +76,20 @@ class RunCatalog:
         wanted["run.project"] = self._project.name
         known_stages = frozenset(str(stage) for stage in stages)
         held = self.experiments() if experiments is None else experiments
+        # A name that is read under several keys cannot be asked for: it is looked at here.
+        several = {name: text for name, text in wanted.items() if len(vocabulary.read_keys(name)) > 1}
         found: dict[str, StoredRun] = {}
         for stage_key in vocabulary.read_keys("run.stage"):
             query = RunQuery(
                 experiments=held,
                 statuses=statuses,
-                # A name that is read under several keys cannot be asked for: it is looked at below.
-                tags={
-                    vocabulary.key(name): text
-                    for name, text in wanted.items()
-                    if len(vocabulary.read_keys(name)) == 1
-                },
+                tags={vocabulary.key(name): text for name, text in wanted.items() if name not in several},
                 tag_in={stage_key: known_stages},
                 lifecycles=lifecycles,
+                tag_fields=None if fields is None else self._keys(fields.tags | several.keys()),
+                param_fields=None if fields is None else fields.params,
             )
-            found.update({run.run_id: run for run in self._store.find(query) if self._has(run, wanted)})
+            found.update({run.run_id: run for run in self._store.find(query) if self._has(run, several)})
         ordered = sorted(found.values(), key=lambda run: (run.started_at_ms, run.run_id))
         return tuple(self.view(run) for run in ordered)
 
@@ -178,6 +179,10 @@ class RunCatalog:
 
     def _whole(self, run: StoredRun) -> StoredRun:
         return with_all_tags(join(run, self._artifacts), self._project.vocabulary)
+
+    def _keys(self, names: Iterable[str]) -> frozenset[str]:
+        """Every key that one of the tags is read from."""
+        return frozenset(key for name in names for key in self._project.vocabulary.read_keys(name))
 
     def _has(self, run: StoredRun, wanted: Mapping[str, str]) -> bool:
         """Whether the run has these tag values, by the vocabulary's names."""

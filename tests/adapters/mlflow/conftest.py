@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from servers.mlflow_server import Server, bare_app_on
 from servers.postgres import Postgres, postgres
 from studbook.adapters.mlflow.database_start import ensure_tables
 from studbook.adapters.mlflow.sql_drivers import with_driver
@@ -53,3 +54,12 @@ def new_database(database_server: Postgres, tmp_path_factory: pytest.TempPathFac
     root = tmp_path_factory.mktemp("artifacts")
     ensure_tables(with_driver(database_server.uri("template_of_tests")), str(root))
     return database_server.databases("template_of_tests")
+
+
+@pytest.fixture(scope="session")
+def server_on_postgres(
+    new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A real server whose runs are in a PostgreSQL database; one for all tests."""
+    with bare_app_on(with_driver(new_database()), tmp_path_factory.mktemp("server")) as running:
+        yield running

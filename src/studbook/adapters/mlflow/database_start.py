@@ -12,10 +12,10 @@ from .first_start import installed_revision, quiet
 from .sql_drivers import database_url
 
 if TYPE_CHECKING:
-    from sqlalchemy import URL, Connection, Engine
+    from sqlalchemy import URL, Engine
 
 _LOCK = 0x5354_5544_424F_4F4B  # "STUDBOOK": of this database only, and of nobody else
-_LOCK_TIMEOUT_S = 300
+_LOCK_TIMEOUT_MS = 300_000
 _MLFLOWS = frozenset({"experiments", "runs"})
 
 
@@ -32,11 +32,14 @@ def ensure_tables(uri: str, artifact_root: str) -> None:
     head = installed_revision()
     with translated():
         engine = create_engine(url, poolclass=NullPool)
-        if _revision(engine, url) is None:
-            with _alone(engine):
-                if _revision(engine, url) is None:
-                    _make(url, artifact_root)
-        found = _revision(engine, url)
+        _, revisions = _content(engine)
+        if revisions == [head]:
+            return
+        # What looks half-made may be in the making: only who is alone can tell.
+        with _alone(engine):
+            if _revision(engine, url) is None:
+                _make(url, artifact_root)
+            found = _revision(engine, url)
     if found != head:
         raise _other_revision(url, found, head)
 
@@ -56,18 +59,14 @@ def _alone(engine: Engine) -> Iterator[None]:
         yield
         return
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(f"SET lock_timeout = '{_LOCK_TIMEOUT_S}s'")
+        connection.exec_driver_sql(f"SET lock_timeout = {_LOCK_TIMEOUT_MS}")
         connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK})")
         yield
 
 
 def _revision(engine: Engine, url: URL) -> str | None:
     """The schema revision that the database holds; None when it has neither MLflow's tables nor a revision."""
-    from sqlalchemy import inspect
-
-    with engine.connect() as connection:
-        tables = frozenset(inspect(connection).get_table_names())
-        revisions = _revisions(connection) if "alembic_version" in tables else []
+    tables, revisions = _content(engine)
     if not _MLFLOWS & tables:
         if not revisions:
             return None
@@ -84,8 +83,16 @@ def _revision(engine: Engine, url: URL) -> str | None:
     return revisions[0]
 
 
-def _revisions(connection: Connection) -> list[str]:
-    return [str(row[0]) for row in connection.exec_driver_sql("SELECT version_num FROM alembic_version")]
+def _content(engine: Engine) -> tuple[frozenset[str], list[str]]:
+    """The tables, and the schema revisions that are recorded."""
+    from sqlalchemy import inspect
+
+    with engine.connect() as connection:
+        tables = frozenset(inspect(connection).get_table_names())
+        if "alembic_version" not in tables:
+            return tables, []
+        rows = connection.exec_driver_sql("SELECT version_num FROM alembic_version")
+        return tables, [str(row[0]) for row in rows]
 
 
 def _other_revision(url: URL, found: str | None, head: str) -> StoreSchemaMismatch:

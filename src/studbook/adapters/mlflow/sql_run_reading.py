@@ -36,6 +36,9 @@ _FEW = 1_000
 """So many runs are looked up by their ids; more are found by reading a key, or the table, to its end."""
 _CHUNK = 500
 _FEW_KEYS = 2
+"""So many keys are read by their index; for more, one pass over the whole table is cheaper."""
+_SCANNED_SHARE = 4
+"""Every so-manieth run must be asked for, before all keys of all runs are read."""
 _POOLED = 10_000
 _RUN_COLUMNS = "run_uuid, experiment_id, name, status, lifecycle_stage, start_time, end_time"
 
@@ -207,44 +210,48 @@ class _Reading:
     def _checked(self, runs: _Runs) -> _Runs:
         """Those of few runs that meet all conditions."""
         for table, key, values in self._equal:
-            rows = self._rows(table, "value", frozenset({key}), runs)
+            rows = self._rows_by_run(table, "value", frozenset({key}), runs)
             runs = {run_id: runs[run_id] for run_id, _, value in rows if value in values}
         for name in self._query.has_metrics:
-            rows = self._rows("latest_metrics", "value", frozenset({name}), runs)
+            rows = self._rows_by_run("latest_metrics", "value", frozenset({name}), runs)
             runs = {run_id: runs[run_id] for run_id, _, _ in rows}
         return runs
 
     def _read_fields(self, runs: _Runs) -> None:
         query = self._query
         self._read_tags(runs, query.tag_fields)
-        pool = _Pool()
+        texts = _Pool()
         for run_id, key, value in self._rows("params", "value", query.param_fields, runs):
-            runs[run_id].params[key] = pool.one(value)
+            if run := runs.get(run_id):
+                run.params[texts.one(key)] = texts.one(value)
         self._read_metrics(runs, query.metric_fields)
 
     def _read_tags(self, runs: _Runs, fields: frozenset[str] | None) -> None:
         """The tags, and what MLflow keeps in tags of its own."""
-        pool = _Pool()
+        texts = _Pool()
         wanted = None if fields is None else fields | {PARENT_TAG}
         for run_id, key, value in self._rows("tags", "value", wanted, runs):
-            run = runs[run_id]
+            run = runs.get(run_id)
+            if run is None:
+                continue
             if key == PARENT_TAG:
                 run.parent_id = value
             if fields is None or key in fields:
-                run.tags[key] = pool.one(value)
+                run.tags[texts.one(key)] = texts.one(value)
         nameless = {run_id: run for run_id, run in runs.items() if not run.name}
         for run_id, _, value in self._rows("tags", "value", frozenset({NAME_TAG}), nameless):
-            runs[run_id].name = value
+            if run_id in nameless:
+                runs[run_id].name = value
 
     def _read_metrics(self, runs: _Runs, fields: frozenset[str] | None) -> None:
+        texts = _Pool()
         missing: dict[str, dict[str, tuple[int, int]]] = {}
-        columns = "value, is_nan, step, timestamp"
-        for run_id, key, value, is_nan, step, timestamp in self._rows(
-            "latest_metrics", columns, fields, runs
-        ):
-            runs[run_id].metrics[key] = math.nan if is_nan else canonical_value(value)
-            if is_nan:
-                missing.setdefault(key, {})[run_id] = (step, timestamp)
+        rows = self._rows("latest_metrics", "value, is_nan, step, timestamp", fields, runs)
+        for run_id, key, value, is_nan, step, timestamp in rows:
+            if run := runs.get(run_id):
+                run.metrics[texts.one(key)] = math.nan if is_nan else canonical_value(value)
+                if is_nan:
+                    missing.setdefault(key, {})[run_id] = (step, timestamp)
         for key, points in missing.items():
             self._read_true_latest(key, points, runs)
 
@@ -266,41 +273,39 @@ class _Reading:
             runs[run_id].metrics[key] = value
 
     def _rows(self, table: str, columns: str, keys: frozenset[str] | None, runs: _Runs) -> Iterator[Row]:
-        """Run id, key and columns of these keys (None: of all) of the runs."""
-        if keys is not None and not keys:
+        """Run id, key and columns of these keys (None: of all) of the runs, and perhaps of others."""
+        if not runs or (keys is not None and not keys):
             return iter(())
-        if keys is None or len(runs) <= _FEW:
+        if len(runs) <= _FEW or (keys is None and len(runs) * _SCANNED_SHARE < self._runs_in_store()):
             return self._rows_by_run(table, columns, keys, runs)
-        if len(keys) <= _FEW_KEYS:
-            return self._rows_by_key(table, columns, sorted(keys), runs)
-        return self._rows_by_scan(table, columns, sorted(keys), runs)
+        if keys is None or len(keys) > _FEW_KEYS:
+            return self._rows_by_scan(table, columns, keys)
+        return self._rows_by_key(table, columns, keys)
 
     def _rows_by_run(
         self, table: str, columns: str, keys: frozenset[str] | None, runs: _Runs
     ) -> Iterator[Row]:
-        names = _Pool()
         wanted = sorted(keys or ())
         of_keys = f" AND {any_of('key', wanted)}" if wanted else ""
         for chunk in _chunks(tuple(runs)):
             where = any_of("run_uuid", chunk) + of_keys
-            for row in self._session.rows(table, f"run_uuid, key, {columns}", where, [*chunk, *wanted]):
-                yield (row[0], names.one(row[1]), *row[2:])
+            yield from self._session.rows(table, f"run_uuid, key, {columns}", where, [*chunk, *wanted])
 
-    def _rows_by_key(self, table: str, columns: str, keys: Sequence[str], runs: _Runs) -> Iterator[Row]:
-        for key in keys:
-            for row in self._session.rows(table, f"run_uuid, {columns}", "key = ?", [key], many=True):
-                if row[0] in runs:
-                    yield (row[0], key, *row[1:])
+    def _rows_by_key(self, table: str, columns: str, keys: Iterable[str]) -> Iterator[Row]:
+        for key in sorted(keys):
+            yield from self._session.rows(table, f"run_uuid, key, {columns}", "key = ?", [key], many=True)
 
-    def _rows_by_scan(self, table: str, columns: str, keys: Sequence[str], runs: _Runs) -> Iterator[Row]:
+    def _rows_by_scan(self, table: str, columns: str, keys: Iterable[str] | None) -> Iterator[Row]:
         """One pass over the table: by a key's index every row is a jump, and many keys are more jumps than rows."""
-        names = {key: key for key in keys}
+        wanted = sorted(keys or ())
         # The sign keeps SQLite from the index; other databases decide by their statistics.
         column = "+key" if self._session.is_sqlite else "key"
-        rows = self._session.rows(table, f"run_uuid, key, {columns}", any_of(column, keys), keys, many=True)
-        for row in rows:
-            if row[0] in runs:
-                yield (row[0], names[row[1]], *row[2:])
+        where = any_of(column, wanted) if wanted else "1 = 1"
+        return self._session.rows(table, f"run_uuid, key, {columns}", where, wanted, many=True)
+
+    def _runs_in_store(self) -> int:
+        ((number,),) = self._session.rows("runs", "count(*)", "1 = 1", ())
+        return int(number)
 
     def _sort_key(self, runs: _Runs) -> Callable[[str], tuple[int, str]]:
         sign = 1 if self._query.order is Order.STARTED_ASCENDING else -1

@@ -24,7 +24,7 @@ _TEXTS = (
     "benchmark_key",
     "trial_state",
 )
-_PARAMS = (ITERATIONS, "benchmark_device")
+PARAMS = (ITERATIONS, "benchmark_device")
 
 
 def trimmed(run: RunView, metrics: frozenset[str]) -> RunView:
@@ -40,7 +40,7 @@ def trimmed(run: RunView, metrics: frozenset[str]) -> RunView:
         artifacts={},
         lineage={},
         tags={},
-        params={name: str(run.params[name]) for name in _PARAMS if name in run.params},
+        params={name: str(run.params[name]) for name in PARAMS if name in run.params},
         metrics={
             name: _number(value)
             for name, value in run.metrics.items()
