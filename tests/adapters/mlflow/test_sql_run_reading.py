@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from studbook.adapters.mlflow import sql_run_reading, sql_schema
+from studbook.adapters.mlflow.sql_session import snapshot
 from studbook.adapters.mlflow.tracking_store import MlflowTrackingStore
 from studbook.domain.errors import TrackingUnavailable
 from studbook.domain.run import RunStatus
@@ -48,16 +49,30 @@ _numbers = st.sampled_from((math.nan, math.inf, -math.inf, 0.0, 1.0, -1.0))
 _points = st.builds(
     MetricPoint, st.sampled_from(_METRICS), _numbers, st.integers(START, START + 1), st.integers(0, 1)
 )
-_runs = st.fixed_dictionaries(
-    {
-        "experiment": st.integers(0, 1),
-        "started": st.integers(START, START + 2),
-        "tags": _texts,
-        "batch": st.builds(RecordBatch, _texts, st.lists(_points, max_size=5).map(tuple), _texts),
-        "end": st.none() | st.sampled_from((RunStatus.FINISHED, RunStatus.FAILED)),
-        "deleted": st.booleans(),
-        "below": st.booleans(),
-    }
+
+
+@dataclass(frozen=True)
+class Told:
+    """A run to write: in the first or second experiment, below the run before it or not."""
+
+    experiment: int
+    started: int
+    tags: dict[str, str]
+    batch: RecordBatch
+    end: RunStatus | None
+    deleted: bool
+    below: bool
+
+
+_runs = st.builds(
+    Told,
+    st.integers(0, 1),
+    st.integers(START, START + 2),
+    _texts,
+    st.builds(RecordBatch, _texts, st.lists(_points, max_size=5).map(tuple), _texts),
+    st.none() | st.sampled_from((RunStatus.FINISHED, RunStatus.FAILED)),
+    st.booleans(),
+    st.booleans(),
 )
 _some = st.none() | st.frozensets(st.sampled_from(_KEYS), max_size=3)
 _queries = st.builds(
@@ -118,7 +133,7 @@ def agree(new_store: StoreMaker, monkeypatch: pytest.MonkeyPatch, examples: int)
         st.sampled_from((0, 1, 2, 1_000)),
         st.integers(0, 2),
     )
-    def same(runs: list[dict[str, object]], queries: list[RunQuery], few: int, few_keys: int) -> None:
+    def same(runs: list[Told], queries: list[RunQuery], few: int, few_keys: int) -> None:
         monkeypatch.setattr(sql_run_reading, "_FEW", few)
         monkeypatch.setattr(sql_run_reading, "_FEW_KEYS", few_keys)
         monkeypatch.setattr(sql_run_reading, "_CHUNK", 2)
@@ -131,15 +146,15 @@ def agree(new_store: StoreMaker, monkeypatch: pytest.MonkeyPatch, examples: int)
     same()
 
 
-def _fill(store: MlflowTrackingStore, experiments: tuple[str, ...], runs: list[dict[str, object]]) -> None:
+def _fill(store: MlflowTrackingStore, experiments: tuple[str, ...], runs: list[Told]) -> None:
     parent = None
     for run in runs:
-        new = new_run(experiments[run["experiment"]], run["started"], run["tags"])  # type: ignore[index,arg-type]
-        run_id = store.create_run(replace(new, parent_id=parent if run["below"] else None))
-        store.record(run_id, run["batch"])  # type: ignore[arg-type]
-        if run["end"] is not None:
-            store.end_run(run_id, run["end"], START + 5)  # type: ignore[arg-type]
-        if run["deleted"]:
+        new = new_run(experiments[run.experiment], run.started, run.tags)
+        run_id = store.create_run(replace(new, parent_id=parent if run.below else None))
+        store.record(run_id, run.batch)
+        if run.end is not None:
+            store.end_run(run_id, run.end, START + 5)
+        if run.deleted:
             store.delete_run(run_id)
         parent = run_id
 
@@ -252,7 +267,7 @@ def test_reading_writes_nothing(new_store: StoreMaker) -> None:
     assert store._tables is not None
     engine = store._tables._checked_engine()
     assert engine is not None
-    with sql_run_reading.snapshot(engine) as session, pytest.raises(Exception, match="readonly"):
+    with snapshot(engine) as session, pytest.raises(Exception, match="readonly"):
         session.connection.exec_driver_sql("DELETE FROM runs")
 
 

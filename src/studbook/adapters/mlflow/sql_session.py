@@ -62,7 +62,7 @@ class SqlSession:
         if self.is_sqlite or not many:
             return self.connection.connection.cursor()
         # With a name it stays on the server; without, all its rows are fetched at once.
-        return self.connection.connection.cursor(f"studbook_{next(self._numbers)}")  # type: ignore[call-arg]
+        return self.connection.connection.cursor(f"studbook_{next(self._numbers)}")
 
 
 def any_of(column: str, values: Sequence[object]) -> str:
