@@ -40,8 +40,8 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(STAMP)
-	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+bench: $(STAMP) $(POSTGRES)
+	PYTHONPATH=tests $(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 docs: $(STAMP)
 	$(BIN)/python docs/generate.py

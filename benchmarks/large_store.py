@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import sqlite3
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Iterator
 from contextlib import closing
 from itertools import count
 from pathlib import Path
@@ -47,8 +49,7 @@ _REFIT_EVERY = 100
 _OBJECTIVES = (("score", "maximize"),)
 _STUDY = StudyKey.of({"name": "bench"})
 _FAMILY = StudyFamilyKey.of({"name": "bench"})
-_MEMORY_RUNS = 5_000
-_STARTED_MS = 1_000_000
+_COPIED = 1_000
 
 Rows = Iterator[tuple[Any, ...]]
 
@@ -80,91 +81,85 @@ def fill_database(uri: str, artifact_root: str, runs: int) -> None:
             cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT csv)", text)
 
 
-def memory_book(home: Path, runs: int, first: int = 0) -> Studbook:
-    """A book whose store in memory holds a study of so many runs, one of every hundred a refit."""
+def memory_book(home: Path, runs: int) -> Studbook:
+    """A book whose store in memory holds a study of so many runs, one of every hundred a refit, one a benchmark."""
     book = Studbook.open("memory://", home=home, delivery="manual")
     sequence = count(1)
     envelopes = (
         Envelope(
             writer="bench",
             sequence=(number := next(sequence)),
-            occurred_at_ns=(FIRST_MS + first * 10 + number) * _STARTED_MS,
+            occurred_at_ns=(FIRST_MS + number) * 1_000_000,
             run_key=run_key,
             event=event,
         )
-        for run_key, event in _events(runs, first)
+        for run_key, event in _events(runs)
     )
     book.container.store_writer().write(write for envelope in envelopes for write in project(envelope))
     return book
 
 
 def _tables(runs: int) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
-    """The rows by table, some runs at a time."""
-    import tempfile
-
+    """The rows by table, some runs at a time: copies of a few runs, with keys of their own."""
     yield (
         "experiments",
         ("experiment_id", "name", "artifact_location", "lifecycle_stage", "workspace"),
         iter([(1, EXPERIMENT, "/nowhere", "active", "default")]),
     )
-    for first in range(0, runs, _MEMORY_RUNS):
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            memory_book(Path(folder), min(_MEMORY_RUNS, runs - first), first) as book,
-        ):
-            store = book.container.tracking_store()
-            stored = list(store.find(RunQuery((EXPERIMENT,), ANY_STATUS)))
-        yield from _rows_of(stored, first)
+    with tempfile.TemporaryDirectory() as folder, memory_book(Path(folder), _COPIED) as book:
+        stored = list(book.container.tracking_store().find(RunQuery((EXPERIMENT,), ANY_STATUS)))
+    for number in range(runs // _COPIED):
+        yield from _copies(stored, number)
 
 
-def _rows_of(runs: list[StoredRun], first: int) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
-    # The ids of the next runs in memory would be these again.
-    ids = {run.run_id: f"{first // _MEMORY_RUNS:04x}{run.run_id[4:]}"[::-1] for run in runs}
+def _copies(runs: list[StoredRun], number: int) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
+    ids = {run.run_id: _digest(run.run_id, number)[:32] for run in runs}
+    later = number * 10 * _COPIED
 
     def pairs(kind: str) -> Rows:
-        return ((ids[run.run_id], key, value) for run in runs for key, value in getattr(run, kind).items())
-
-    yield (
-        "runs",
-        (
-            "run_uuid",
-            "experiment_id",
-            "name",
-            "status",
-            "lifecycle_stage",
-            "start_time",
-            "end_time",
-            "source_type",
-            "user_id",
-            "artifact_uri",
-        ),
-        (
-            (
-                ids[run.run_id],
-                1,
-                run.name,
-                str(run.status),
-                "active",
-                run.started_at_ms,
-                run.ended_at_ms,
-                "UNKNOWN",
-                "bench",
-                "/nowhere",
-            )
+        return (
+            (ids[run.run_id], key, _copied(value, number))
             for run in runs
-        ),
+            for key, value in getattr(run, kind).items()
+        )
+
+    fixed = {"experiment_id": 1, "lifecycle_stage": "active", "source_type": "UNKNOWN", "user_id": "bench"}
+    columns = ("run_uuid", "name", "status", "start_time", "end_time", "artifact_uri", *fixed)
+    rows = (
+        (
+            ids[run.run_id],
+            run.name,
+            str(run.status),
+            run.started_at_ms + later,
+            (run.ended_at_ms or 0) + later,
+            "/nowhere",
+            *fixed.values(),
+        )
+        for run in runs
     )
+    yield "runs", columns, rows
     yield "tags", ("run_uuid", "key", "value"), pairs("tags")
     yield "params", ("run_uuid", "key", "value"), pairs("params")
     for table in ("latest_metrics", "metrics"):
-        rows = ((*row, FIRST_MS, 0, False) for row in pairs("metrics"))
-        yield table, ("run_uuid", "key", "value", "timestamp", "step", "is_nan"), rows
+        points = ((*row, FIRST_MS, 0, False) for row in pairs("metrics"))
+        yield table, ("run_uuid", "key", "value", "timestamp", "step", "is_nan"), points
 
 
-def _events(runs: int, first: int) -> Iterator[tuple[RunKey, Event]]:
+def _copied(value: object, number: int) -> object:
+    """Keys of runs, trials and benchmarks differ from copy to copy, together; all else is the same."""
+    if isinstance(value, str) and value.startswith(("rk3:", "tk3:", "bk3:")):
+        return value[:4] + _digest(value, number)
+    return value
+
+
+def _digest(text: str, number: int) -> str:
+    return hashlib.sha256(f"{number} {text}".encode()).hexdigest()
+
+
+def _events(runs: int) -> Iterator[tuple[RunKey, Event]]:
     """A study's runs: trials, and for every hundredth of them a refit, and a benchmark of it."""
     related = runs // _REFIT_EVERY
-    for number in range(first, first + runs - 2 * related):
+    for number in range(runs - 2 * related):
         params: dict[str, JsonValue] = {
             "C": 0.001 * (1 + number),
             "kernel": "rbf",
@@ -192,7 +187,7 @@ def _events(runs: int, first: int) -> Iterator[tuple[RunKey, Event]]:
             TrialCompleted(number=number, trial_key=key, values={"score": score}, metrics=metrics),
         )
         yield trial.key, RunEnded(ending=Ending.finished())
-        if number - first < related:
+        if number < related:
             yield from _refit(trial.key, number, params)
 
 
