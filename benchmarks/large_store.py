@@ -62,7 +62,7 @@ def fill_file(database: Path, runs: int) -> str:
         for table, columns, rows in _tables(runs):
             marks = ", ".join("?" * len(columns))
             connection.executemany(
-                f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})",  # noqa: S608
+                f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})",
                 rows,
             )
     return f"sqlite:///{database}"

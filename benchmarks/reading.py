@@ -78,10 +78,10 @@ def sql(uri: str) -> Callable[[], object]:
                 "SELECT r.run_uuid, r.name, r.status, r.lifecycle_stage, r.start_time, r.end_time FROM runs r "
                 "JOIN experiments e ON e.experiment_id = r.experiment_id "
                 f"JOIN tags t ON t.run_uuid = r.run_uuid AND t.key = '{WORDS.key('run.project')}' "
-                f"WHERE e.name = '{EXPERIMENT}' AND t.value = '{PROJECT}'"  # noqa: S608
+                f"WHERE e.name = '{EXPERIMENT}' AND t.value = '{PROJECT}'"
             )
             runs: dict[str, _Row] = {row[0]: (row, {}, {}) for row in cursor.fetchall()}
-            cursor.execute(f"SELECT run_uuid, key, value FROM tags WHERE key IN ({keys})")  # noqa: S608
+            cursor.execute(f"SELECT run_uuid, key, value FROM tags WHERE key IN ({keys})")
             for run_id, key, value in cursor:
                 if run_id in runs:
                     runs[run_id][1][key] = value
