@@ -108,4 +108,4 @@ def _other_revision(url: URL, found: str | None, head: str) -> StoreSchemaMismat
 
 
 def _named(url: URL) -> str:
-    return f"the database {url.database!r} at {url.host}"
+    return f"the database {url.database!r} at {url.host or 'this machine'}"

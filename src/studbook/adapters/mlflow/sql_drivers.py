@@ -64,9 +64,9 @@ def database_url(uri: str) -> URL:
         url = make_url(uri)
     except (ArgumentError, ValueError):
         url = None
-    if url is None or not url.host or not url.database:
+    if url is None or not url.database:
         raise UnsupportedTarget(
-            "the tracking URI names no host and database",
+            "the tracking URI names no database, or cannot be read",
             cure="write <scheme>://<user>:<password>@<host>/<database>; in a password, write @ as %40, / as %2F, "
             ": as %3A",
         )

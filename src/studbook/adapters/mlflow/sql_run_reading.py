@@ -38,7 +38,7 @@ _CHUNK = 500
 _FEW_KEYS = 2
 """So many keys are read by their index; for more, one pass over the whole table is cheaper."""
 _SCANNED_SHARE = 4
-"""Every so-manieth run must be asked for, before all keys of all runs are read."""
+"""All keys of all runs are read when one in so many runs is asked for, or more."""
 _POOLED = 10_000
 _RUN_COLUMNS = "run_uuid, experiment_id, name, status, lifecycle_stage, start_time, end_time"
 
