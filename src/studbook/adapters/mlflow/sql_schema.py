@@ -17,6 +17,14 @@ KNOWN_REVISIONS = frozenset(
 )
 
 _TEXT, _WHOLE, _NUMBER, _TRUTH = "String", "Integer", "Float", "Boolean"
+_POINT = {
+    "key": _TEXT,
+    "value": _NUMBER,
+    "timestamp": _WHOLE,
+    "step": _WHOLE,
+    "is_nan": _TRUTH,
+    "run_uuid": _TEXT,
+}
 _COLUMNS = {
     "experiments": {"experiment_id": _WHOLE, "name": _TEXT, "lifecycle_stage": _TEXT, "workspace": _TEXT},
     "runs": {
@@ -30,22 +38,8 @@ _COLUMNS = {
     },
     "tags": {"key": _TEXT, "value": _TEXT, "run_uuid": _TEXT},
     "params": {"key": _TEXT, "value": _TEXT, "run_uuid": _TEXT},
-    "metrics": {
-        "key": _TEXT,
-        "value": _NUMBER,
-        "timestamp": _WHOLE,
-        "step": _WHOLE,
-        "is_nan": _TRUTH,
-        "run_uuid": _TEXT,
-    },
-    "latest_metrics": {
-        "key": _TEXT,
-        "value": _NUMBER,
-        "timestamp": _WHOLE,
-        "step": _WHOLE,
-        "is_nan": _TRUTH,
-        "run_uuid": _TEXT,
-    },
+    "metrics": _POINT,
+    "latest_metrics": _POINT,
 }
 _KEYS = {
     "experiments": ("experiment_id",),
