@@ -8,6 +8,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+POSTGRES := .venv/.postgres
 
 help:
 	@echo "make demo    a study from sweep to acquired model, in demo/"
@@ -21,11 +22,16 @@ $(STAMP): pyproject.toml constraints.txt .ci/venv
 	PYTHON="$(PYTHON)" .ci/venv
 	@touch $@
 
+# The tests start a PostgreSQL of their own; distributions keep its programs off the path.
+$(POSTGRES): $(STAMP) .ci/postgres
+	.ci/postgres
+	@touch $@
+
 demo: $(STAMP)
 	@mkdir -p demo
 	cd demo && ../$(BIN)/studbook demo
 
-test: $(STAMP)
+test: $(STAMP) $(POSTGRES)
 	$(BIN)/pytest -n 2 $(TEST_ARGS)
 
 check: $(STAMP)
@@ -34,8 +40,8 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(STAMP)
-	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+bench: $(STAMP) $(POSTGRES)
+	PYTHONPATH=tests $(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 docs: $(STAMP)
 	$(BIN)/python docs/generate.py

@@ -1,129 +1,100 @@
-"""Selecting among few and among ten times as many runs of a store in memory: the time per run must not grow."""
+"""Deciding among many runs: of a store in memory, and of databases as large as they get, beside MLflow's client."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import count
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
-from pydantic import JsonValue
-
 from studbook import Studbook
-from studbook.domain.events import Envelope, Event
-from studbook.domain.keys import DataKey, EvalKey, ProtocolKey, RunKey, StudyFamilyKey, StudyKey
-from studbook.domain.projection import project
-from studbook.domain.run import Ending
-from studbook.domain.run_events import RunEnded, RunStarted
-from studbook.domain.run_identity import RunIdentity, of_refit, of_trial
-from studbook.domain.search_events import RefitStarted, TrialCompleted, TrialStarted
-from studbook.domain.trial import trial_key
 
-from .figure import Figure, cost
+from .figure import Figure, Unit, cost, speedup
+from .large_store import fill_database, fill_file, memory_book
 from .measure import Task, in_turns, timed
 
 _SMALL = 2_000
 _LARGE = 20_000
-_REFIT_EVERY = 100
 _ROUNDS = 5
-_OBJECTIVES = (("score", "maximize"),)
-_STUDY = StudyKey.of({"name": "bench"})
-_FAMILY = StudyFamilyKey.of({"name": "bench"})
+_FEW = 10_000
+_MANY = 100_000
+_LINEAR = 1.2
+_FASTER = 20.0
+_NEAR_SQL = 3.0
 
 
 def run(folder: Path) -> list[Figure]:
     """`book.select(dry_run=True)`: everything read from the store, parsed, and decided."""
-    with _book(folder / "small", _SMALL) as small, _book(folder / "large", _LARGE) as large:
+    with memory_book(folder / "small", _SMALL) as small, memory_book(folder / "large", _LARGE) as large:
         small_s, large_s = in_turns([_select(small, _SMALL), _select(large, _LARGE)], _ROUNDS)
-    what = f"time per run, {_LARGE:,} runs against {_SMALL:,}"
-    return [cost(what, large_s, small_s, named=("larger, per run", "smaller"))]
+    what = f"in memory, time per run, {_LARGE:,} runs against {_SMALL:,}"
+    named = ("larger, per run", "smaller")
+    return [cost(what, large_s, small_s, named=named), *_on_sqlite(folder), *_on_postgres(folder)]
 
 
 def _select(book: Studbook, runs: int) -> Task:
     return timed(lambda: book.select("best_metric", dry_run=True), runs)
 
 
-def _book(home: Path, runs: int) -> Studbook:
-    """A book whose store holds a study of so many runs, one of every hundred a refit."""
-    book = Studbook.open("memory://", home=home, delivery="manual")
-    sequence = count(1)
-    envelopes = (
-        Envelope(
-            writer="bench",
-            sequence=(number := next(sequence)),
-            occurred_at_ns=1_700_000_000_000_000_000 + 1_000_000 * number,
-            run_key=run_key,
-            event=event,
-        )
-        for run_key, event in _events(runs, book.container.opening().project.name)
-    )
-    book.container.store_writer().write(write for envelope in envelopes for write in project(envelope))
-    return book
-
-
-def _events(runs: int, project_name: str) -> Iterator[tuple[RunKey, Event]]:
-    refits = runs // _REFIT_EVERY
-    for number in range(runs - refits):
-        params: dict[str, JsonValue] = {"C": 0.001 * (1 + number), "kernel": "rbf"}
-        key = trial_key(_STUDY, params)
-        trial = of_trial(project_name, key, 1)
-        yield trial.key, _started(trial)
-        yield (
-            trial.key,
-            TrialStarted(
-                study_key=_STUDY,
-                family_key=_FAMILY,
-                model_family="svm",
-                objectives=_OBJECTIVES,
-                trial_key=key,
-                number=number,
-                params=params,
-            ),
-        )
-        score = number * 7919 % 10_007 / 10_007
-        yield trial.key, TrialCompleted(number=number, trial_key=key, values={"score": score}, metrics={})
-        yield trial.key, RunEnded(ending=Ending.finished())
-        if number < refits:
-            yield from _refit(project_name, trial.key, number, params)
-
-
-def _refit(
-    project_name: str, trial: RunKey, number: int, params: dict[str, JsonValue]
-) -> Iterator[tuple[RunKey, Event]]:
-    key = trial_key(_STUDY, params)
-    protocol = ProtocolKey.of({"name": "bench"})
-    refit = of_refit(project_name, key, protocol, 1)
-    yield refit.key, _started(refit)
-    yield (
-        refit.key,
-        RefitStarted(
-            study_key=_STUDY,
-            family_key=_FAMILY,
-            study_name="bench",
-            model_family="svm",
-            objectives=_OBJECTIVES,
-            data_key=DataKey.of({"name": "bench"}),
-            eval_key=EvalKey.of({"name": "bench"}),
-            data_mode="declared",
-            trial_run=trial,
-            trial_key=key,
-            trial_number=number,
-            protocol=protocol,
-            reason="requested",
-            validation="none",
-            params=params,
-            settings={},
+def _on_sqlite(folder: Path) -> list[Figure]:
+    """One round each: paging through the client takes minutes."""
+    few, many = (fill_file(_new(folder / str(runs)) / "mlflow.db", runs) for runs in (_FEW, _MANY))
+    ours_few, ours, reading = _measured("select", few), _measured("select", many), _measured("find", many)
+    sql, client = _measured("sql", many), _measured("client", many)
+    name = f"SQLite, {_MANY:,} runs"
+    return [
+        speedup(f"{name}: reading, against the client's pages", [reading.s], [client.s], _FASTER),
+        speedup(f"{name}: the whole decision, against the client's pages", [ours.s], [client.s], _FASTER),
+        cost(f"{name}: reading, against SQL by hand", [reading.s], [sql.s], _NEAR_SQL),
+        cost(
+            f"SQLite: time per run of a decision, {_MANY:,} runs against {_FEW:,}",
+            [ours.s / _MANY],
+            [ours_few.s / _FEW],
+            _LINEAR,
+            named=("larger, per run", "smaller"),
         ),
-    )
-    yield refit.key, RunEnded(ending=Ending.finished())
+        Figure(
+            f"{name}: memory of a decision",
+            Unit.MEGABYTES,
+            (ours.mb,),
+            f"the client's pages {client.mb:.0f} MB",
+        ),
+    ]
 
 
-def _started(identity: RunIdentity) -> RunStarted:
-    return RunStarted(
-        project=identity.project,
-        stage=identity.stage,
-        subject=identity.subject,
-        attempt=1,
-        name=f"{identity.stage}-{identity.key.short}",
-        experiment=f"{identity.project}-hpo",
-        version="0",
+def _on_postgres(folder: Path) -> list[Figure]:
+    from servers.postgres import postgres
+
+    with postgres() as server:
+        server.execute("CREATE DATABASE bench")
+        uri = server.uri("bench")
+        fill_database(uri, str(folder), _MANY)
+        ours, reading, sql = (_measured(what, uri) for what in ("select", "find", "sql"))
+    name = f"PostgreSQL, {_MANY:,} runs"
+    return [
+        cost(f"{name}: reading, against SQL by hand", [reading.s], [sql.s], _NEAR_SQL),
+        Figure(f"{name}: the whole decision", Unit.SECONDS, (ours.s,), f"{ours.mb:.0f} MB"),
+    ]
+
+
+class _Measured:
+    """What a process of its own took: seconds for the work, without its imports, and megabytes in all."""
+
+    def __init__(self, said: dict[str, float]) -> None:
+        self.s, self.mb = said["s"], said["mb"]
+
+
+def _measured(what: str, uri: str) -> _Measured:
+    ended = subprocess.run(
+        [sys.executable, "-m", "benchmarks.reading", what, uri],
+        stdout=subprocess.PIPE,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
+    return _Measured(json.loads(ended.stdout))
+
+
+def _new(folder: Path) -> Path:
+    folder.mkdir()
+    return folder

@@ -37,8 +37,9 @@ _ON_STORES = frozenset(
 )
 
 
-def container(folder: Path, uri: str) -> Container:
-    loaded = load_settings(folder, {"tracking.uri": uri}, {})
+def container(folder: Path, uri: str, artifact_root: str | None = None) -> Container:
+    said = {"tracking.uri": uri, "tracking.artifact_root": artifact_root}
+    loaded = load_settings(folder, said, {})
     return Container(loaded=loaded, version="1.2.3")
 
 
@@ -77,13 +78,33 @@ def test_building_for_a_server_touches_no_network(tmp_path: Path, uri: str) -> N
     close(wired)
 
 
+@pytest.mark.usefixtures("no_network")
+def test_building_for_a_database_server_touches_no_network(tmp_path: Path) -> None:
+    wired = container(tmp_path, "postgresql://user:secret@db.invalid/mlflow", artifact_root="files")
+    built = {name: getattr(wired, name)() for name in NAMES}
+    assert [name for name, found in built.items() if found is None] == []
+    close(wired)
+
+
+def test_a_database_server_needs_a_place_for_files_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        container(tmp_path, "postgresql://user:secret@db.invalid/mlflow").tracking_store()
+    assert "tracking.artifact_root" in caught.value.cure
+    assert "secret" not in str(caught.value)
+
+
+def test_a_database_server_needs_a_driver_at_once(tmp_path: Path) -> None:
+    wired = container(tmp_path, "mysql+nodriver://user:secret@db.invalid/mlflow", artifact_root="files")
+    with pytest.raises(ConfigError) as caught:
+        wired.tracking_store()
+    assert caught.value.cure == "pip install nodriver"
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
     "uri",
     [
-        "postgresql://user:secret@db.invalid/mlflow",
-        "mysql+pymysql://user:secret@db.invalid/mlflow",
-        "mssql://db.invalid/mlflow",
         "azureml://westeurope.api.azureml.ms/mlflow/v1.0/subscriptions/s/resourceGroups/g",
     ],
 )

@@ -83,7 +83,23 @@ def test_other_schemes_are_refused_naming_those_that_work(uri: str) -> None:
     with pytest.raises(UnsupportedTarget) as caught:
         resolve(uri)
     assert "http(s)://" in caught.value.cure
-    assert "postgresql://" not in caught.value.cure
+    assert "postgresql://" in caught.value.cure
+    assert "azureml://" not in caught.value.cure
+
+
+@pytest.mark.parametrize(
+    ("text", "root"),
+    [
+        ("s3://bucket/mlflow", "s3://bucket/mlflow"),
+        ("/data/artifacts", "/data/artifacts"),
+        ("../artifacts", "/artifacts"),
+        (" mlartifacts ", "/project/mlartifacts"),
+    ],
+)
+def test_an_artifact_root_is_a_uri_or_a_path_from_whoever_said_it(text: str, root: str) -> None:
+    said = SaidUri(text, Origin(Source.FILE, "studbook.yaml:4", Path("/project")))
+    target = resolve_target(None, home=Path("/project/.studbook"), artifact_root=said)
+    assert target.artifact_root == root
 
 
 @pytest.mark.parametrize("uri", ["sqlite://", "sqlite:///", "sqlite:mlflow.db", "sqlite:///:memory:"])

@@ -31,17 +31,26 @@ class Server:
 
 @contextmanager
 def bare_app(folder: Path, empty_database: Path, port: int | None = None) -> Iterator[Server]:
-    """One process that serves runs and artifacts from `folder`, on a copy of the database, or on what an earlier
-    one left there.
+    """One process that serves runs and artifacts from `folder`, on a copy of the SQLite database, or on what an
+    earlier one left there.
+    """
+    database = _server(folder, port).database
+    if not database.exists():
+        shutil.copy(empty_database, database)
+    with bare_app_on(f"sqlite:///{database}", folder, port) as server:
+        yield server
+
+
+@contextmanager
+def bare_app_on(database: str, folder: Path, port: int | None = None) -> Iterator[Server]:
+    """One process that serves the runs of the database at this URI, and artifacts from `folder`.
 
     The variables with an underscore are MLflow's own way to tell its workers what the command line said.
     """
     server = _server(folder, port)
-    if not server.database.exists():
-        shutil.copy(empty_database, server.database)
     command = [sys.executable, "-m", "uvicorn", "mlflow.server.fastapi_app:app", "--log-level", "warning"]
     settings = {
-        "_MLFLOW_SERVER_FILE_STORE": f"sqlite:///{server.database}",
+        "_MLFLOW_SERVER_FILE_STORE": database,
         "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
         "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
         "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(server.artifacts),

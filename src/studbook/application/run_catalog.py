@@ -11,6 +11,7 @@ from ..domain.key_reference import FEWEST_DIGITS
 from ..domain.keys import RunKey
 from ..domain.legacy_join import join_legacy
 from ..domain.run import RunStatus
+from ..domain.run_fields import RunFields
 from ..domain.run_reader import read_run
 from ..domain.run_view import RunView
 from ..domain.selection.scope import legacy_experiments
@@ -63,19 +64,22 @@ class RunCatalog:
         lifecycles: frozenset[Lifecycle] = _BOTH,
         experiments: tuple[str, ...] | None = None,
         flush: bool = True,
+        fields: RunFields | None = None,
         **tags: str,
     ) -> tuple[RunView, ...]:
         """All runs of the project of these stages with these tag values, oldest first.
 
         Tags are named as in the vocabulary, with `_` for the dot: `study_key="sk3:…"`. `experiments` defaults to
-        those of the project.
+        those of the project. `fields` are what the views need; without, they are whole.
         """
         if flush:
             self._delivery.catch_up()
         held = self.experiments() if experiments is None else experiments
         wanted = {name.replace("_", ".", 1): text for name, text in tags.items()}
-        found = self.stream(RunQuery(held, statuses, lifecycles=lifecycles), stages, wanted)
-        return tuple(self.view(run) for run in found)
+        query = RunQuery(held, statuses, lifecycles=lifecycles)
+        if fields is not None:
+            query = replace(query, tag_fields=self._keys(fields.tags), param_fields=fields.params)
+        return tuple(self.view(run) for run in self.stream(query, stages, wanted))
 
     def stream(
         self, query: RunQuery, stages: Iterable[Stage], wanted: Mapping[str, str]
@@ -87,22 +91,23 @@ class RunCatalog:
         named = {**wanted, "run.project": self._project.name}
         known_stages = frozenset(str(stage) for stage in stages)
         # A name that is read under several keys cannot be asked for: it is looked at below.
-        tags = {
-            vocabulary.key(name): text for name, text in named.items() if len(vocabulary.read_keys(name)) == 1
-        }
+        several = {name: text for name, text in named.items() if len(vocabulary.read_keys(name)) > 1}
+        tags = {vocabulary.key(name): text for name, text in named.items() if name not in several}
+        tag_fields = None if query.tag_fields is None else query.tag_fields | self._keys(several)
         answers = [
             self._store.find(
                 replace(
                     query,
                     tags={**query.tags, **tags},
                     tag_in={**query.tag_in, stage_key: known_stages},
+                    tag_fields=tag_fields,
                 )
             )
             for stage_key in vocabulary.read_keys("run.stage")
         ]
         last = None
         for run in merge(*answers, key=query.sort_key):
-            if run.run_id != last and self._has(run, named):
+            if run.run_id != last and self._has(run, several):
                 yield run
             last = run.run_id
 
@@ -201,6 +206,10 @@ class RunCatalog:
 
     def _whole(self, run: StoredRun) -> StoredRun:
         return with_all_tags(join(run, self._artifacts), self._project.vocabulary)
+
+    def _keys(self, names: Iterable[str]) -> frozenset[str]:
+        """Every key that one of the tags is read from."""
+        return frozenset(key for name in names for key in self._project.vocabulary.read_keys(name))
 
     def _has(self, run: StoredRun, wanted: Mapping[str, str]) -> bool:
         """Whether the run has these tag values, by the vocabulary's names."""

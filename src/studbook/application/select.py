@@ -111,7 +111,7 @@ class SelectModel:
     ) -> RunKey:
         first = of_selection(self._opening.project.name, result.selection_key, attempt=1)
         identity = next_attempt(first, known, self._claims)
-        winner = next(run for run in runs if run.ref == result.winner.artifact_run)
+        winner = self._whole(runs, result.winner.artifact_run)
         started = self._opening.started(
             identity, {"selection": result.selection_key}, experiment=config.record.experiment
         )
@@ -143,6 +143,11 @@ class SelectModel:
             shutil.rmtree(folder, ignore_errors=True)
         self._recorder.record(identity.key, started, selected, logged, RunEnded(ending=Ending.finished()))
         return identity.key
+
+    def _whole(self, runs: tuple[RunView, ...], ref: str) -> RunView:
+        """The run with all its fields; of the runs, only what decisions need was read."""
+        found = next(run for run in runs if run.ref == ref)
+        return self._catalog.by_ref(f"run:{found.run_id}")
 
 
 def _readable(run: RunView) -> bool:

@@ -7,10 +7,11 @@ from typing import Any
 
 from ..domain.run_view import RunView
 from ..domain.selection.config import SelectionConfig
+from ..domain.selection.fields import READ
 from ..domain.stage import Stage
 from .run_catalog import RunCatalog
 
-_READ = (Stage.SWEEP, Stage.TRIAL, Stage.REFIT, Stage.BENCHMARK)
+_STAGES = (Stage.SWEEP, Stage.TRIAL, Stage.REFIT, Stage.BENCHMARK)
 
 
 def changed(config: SelectionConfig, changes: Mapping[str, Any]) -> SelectionConfig:
@@ -22,9 +23,9 @@ def changed(config: SelectionConfig, changes: Mapping[str, Any]) -> SelectionCon
 
 def scope_runs(config: SelectionConfig, catalog: RunCatalog) -> tuple[RunView, ...]:
     """All runs that decisions read, every status, of the scope's experiments (default: all of the project), legacy
-    ones included; delivered first.
+    ones included; delivered first. Of each, what decisions read.
     """
-    ours = catalog.find(_READ, experiments=config.scope.experiments or None)
+    ours = catalog.find(_STAGES, experiments=config.scope.experiments or None, fields=READ)
     return (*ours, *catalog.legacy(config.scope.experiments))
 
 

@@ -72,6 +72,7 @@ def mlflow_tracking(loaded: LoadedSettings, vocabulary: Vocabulary) -> TrackingS
     return MlflowTrackingStore(
         loaded.target.uri,
         run_key_tag=vocabulary.key("run.key"),
+        artifact_root=loaded.target.artifact_root,
         timeout_s=loaded.settings.tracking.timeout,
         patience=_patience(loaded, retry.base, retry.cap),
     )
@@ -89,6 +90,7 @@ def mlflow_artifacts(loaded: LoadedSettings) -> ArtifactStore:
     retry = loaded.settings.retry
     return MlflowArtifactStore(
         loaded.target.uri,
+        artifact_root=loaded.target.artifact_root,
         timeout_s=loaded.settings.tracking.timeout,
         patience=_patience(loaded, retry.transfer_base, retry.transfer_cap),
     )
@@ -134,7 +136,8 @@ def mlflow_fluent_runs(target: TrackingTarget) -> FluentRuns:
 def unsupported_store(target: TrackingTarget) -> TrackingStore:
     raise ConfigError(
         f"{target.display} cannot be used: this release has no adapter for {target.kind} targets",
-        cure="use sqlite:///<path>, http(s)://<host> of an MLflow server, or memory://",
+        cure="use sqlite:///<path>, postgresql://<host>/<database>, http(s)://<host> of an MLflow server, or "
+        "memory://",
     )
 
 

@@ -69,7 +69,7 @@ class Container(containers.DeclarativeContainer):
             "memory": providers.Singleton(build.memory_tracking, vocabulary),
             "mlflow-sqlite": providers.Singleton(build.mlflow_tracking, loaded, vocabulary),
             "mlflow-server": providers.Singleton(build.mlflow_tracking, loaded, vocabulary),
-            "mlflow-db": providers.Singleton(build.unsupported_store, target),
+            "mlflow-db": providers.Singleton(build.mlflow_tracking, loaded, vocabulary),
             "azureml": providers.Singleton(build.unsupported_store, target),
         },
     )
@@ -79,7 +79,7 @@ class Container(containers.DeclarativeContainer):
             "memory": providers.Singleton(build.memory_artifacts),
             "mlflow-sqlite": providers.Singleton(build.mlflow_artifacts, loaded),
             "mlflow-server": providers.Singleton(build.mlflow_artifacts, loaded),
-            "mlflow-db": providers.Singleton(build.unsupported_store, target),
+            "mlflow-db": providers.Singleton(build.mlflow_artifacts, loaded),
             "azureml": providers.Singleton(build.unsupported_store, target),
         },
     )

@@ -42,6 +42,9 @@ class Tracking(Described):
 
     uri: str | None = Field(repr=False)
     """Where runs go, by the URI's scheme; null: `mlflow.db` beside the home."""
+    artifact_root: str | None
+    """Where new experiments keep their files: a folder or a URI that every machine reaches. A database server needs
+    it; null: `mlartifacts` beside an SQLite file, and what an MLflow server decides."""
     timeout: Annotated[Seconds, Field(gt=0)]
     """How long a server may stay silent in a request: seconds, or a number with s, m, h or d."""
     adopt: Literal["auto", "never"]

@@ -81,11 +81,14 @@ def load_settings(
     settings.naming.templates()
     settings.tags.check()
     home = _home(settings, origins["home"], project_folder)
-    uri = settings.tracking.uri
+    uri, artifact_root = settings.tracking.uri, settings.tracking.artifact_root
     target = resolve_target(
         None if uri is None else SaidUri(uri, origins["tracking.uri"]),
         home=home,
         experiment=settings.experiment,
+        artifact_root=None
+        if artifact_root is None
+        else SaidUri(artifact_root, origins["tracking.artifact_root"]),
     )
     target = in_its_job(target, environ)
     return LoadedSettings(

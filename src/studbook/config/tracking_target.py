@@ -30,6 +30,7 @@ class TrackingTarget:
 
     `experiment` names one experiment for all stages, or None. `decided_by` is the source that spoke first,
     `origin` its place: a variable, or file and line. `job_run_id` is the run of the job that this process is in.
+    `artifact_root` is an absolute path or a URI, or None.
     """
 
     kind: TargetKind
@@ -39,6 +40,7 @@ class TrackingTarget:
     decided_by: Source
     origin: str
     job_run_id: str | None = None
+    artifact_root: str | None = field(default=None, repr=False)
 
     @property
     def id(self) -> str:
@@ -60,14 +62,22 @@ _DATABASE_SCHEMES = frozenset({"postgresql", "mysql", "mssql"})
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9.-]*)(\+[A-Za-z0-9_]+)?:")
 _WORKSPACE_VERSION = re.compile(r"^/mlflow/v\d+(?:\.\d+)*/")
 _HOST = re.compile(r"(?:\[[^\]]*\]|[^:\[\]]*)(?::\d*)?")
-_SERVED = "sqlite:///<path>, http(s)://<host> of an MLflow server, or memory://"
+_SERVED = (
+    "sqlite:///<path>, postgresql://<host>/<database>, http(s)://<host> of an MLflow server, or memory://"
+)
 
 
-def resolve_target(said: SaidUri | None, *, home: Path, experiment: str | None = None) -> TrackingTarget:
+def resolve_target(
+    said: SaidUri | None,
+    *,
+    home: Path,
+    experiment: str | None = None,
+    artifact_root: SaidUri | None = None,
+) -> TrackingTarget:
     """The target that `said` names, else the SQLite file beside the home folder.
 
-    Only the scheme decides. A relative SQLite path starts from the folder of whoever said it. Raises
-    UnsupportedTarget, without the URI's text: it may hold a password.
+    Only the scheme decides. A relative path, of SQLite or of the artifact root, starts from the folder of whoever
+    said it. Raises UnsupportedTarget, without the URI's text: it may hold a password.
     """
     if said is None:
         default = sqlite_uri(home.parent / "mlflow.db")
@@ -90,6 +100,7 @@ def resolve_target(said: SaidUri | None, *, home: Path, experiment: str | None =
         experiment=experiment,
         decided_by=said.origin.source,
         origin=said.origin.place,
+        artifact_root=None if artifact_root is None else _artifact_root(artifact_root),
     )
 
 
@@ -163,6 +174,13 @@ def _absolute_sqlite(uri: str, origin: Origin) -> str:
             cure="write three slashes and a path, sqlite:///mlflow.db; memory:// tracks in memory",
         )
     return sqlite_uri(Path(os.path.normpath(origin.folder / path))) + mark + query
+
+
+def _artifact_root(said: SaidUri) -> str:
+    text = said.uri.strip()
+    if "://" in text:
+        return text
+    return os.path.normpath(said.origin.folder / Path(text).expanduser())
 
 
 def _workspace_uri(uri: str) -> str:

@@ -103,11 +103,8 @@ class _Tags:
 
     def under(self, prefix: str) -> dict[str, str]:
         """The texts of all names with the prefix, by what follows it."""
-        return {
-            name.removeprefix(prefix): str(value)
-            for name, value in self.values.items()
-            if name.startswith(prefix)
-        }
+        names = self._vocabulary.names_under(prefix) & self.values.keys()
+        return {name.removeprefix(prefix): str(self.values[name]) for name in sorted(names)}
 
     def params(self) -> dict[str, object]:
         typed = self.values.get("trial.params")

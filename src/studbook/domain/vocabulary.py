@@ -34,6 +34,7 @@ class Vocabulary:
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     _by_name: dict[str, Tag] = field(init=False, repr=False, compare=False)
     _read_keys: dict[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
+    _groups: dict[str, frozenset[str]] = field(init=False, repr=False, compare=False)
     _written: frozenset[str] = field(init=False, repr=False, compare=False)
     _owners: dict[str, tuple[Tag, tuple[str, ...]]] = field(init=False, repr=False, compare=False)
 
@@ -54,7 +55,11 @@ class Vocabulary:
         }
         _check_remapping((*self.keys.values(), *(key for keys in self.aliases.values() for key in keys)))
         _check_disjoint(read_keys)
+        groups: dict[str, set[str]] = {}
+        for name in by_name:
+            groups.setdefault(name.partition(".")[0] + ".", set()).add(name)
         object.__setattr__(self, "_by_name", by_name)
+        object.__setattr__(self, "_groups", {part: frozenset(names) for part, names in groups.items()})
         object.__setattr__(self, "_read_keys", read_keys)
         object.__setattr__(self, "_written", frozenset(keys[0] for keys in read_keys.values()))
         owners = {
@@ -85,6 +90,10 @@ class Vocabulary:
     def read_keys(self, name: str) -> tuple[str, ...]:
         """The keys that the tag is read from, first one first. Raises UndeclaredTag."""
         return self._keys_of(name)
+
+    def names_under(self, prefix: str) -> frozenset[str]:
+        """The names whose first part, with its dot, is the prefix."""
+        return self._groups.get(prefix, frozenset())
 
     def carries(self, name: str, stage: Stage | None) -> bool:
         """Whether runs of the stage may carry the tag; with None, whether runs of all stages may."""

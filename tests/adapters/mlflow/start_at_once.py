@@ -17,13 +17,13 @@ from studbook.ports.tracking_store import NewRun
 PROCESSES = 8
 
 
-def main(uri: str) -> int:
+def main(uri: str, artifact_root: str | None = None) -> int:
     """0 when every process finished its run."""
     context = multiprocessing.get_context("fork")
     barrier = context.Barrier(PROCESSES)
 
     def work(number: int) -> None:
-        store = MlflowTrackingStore(uri, run_key_tag="key")
+        store = MlflowTrackingStore(uri, run_key_tag="key", artifact_root=artifact_root)
         barrier.wait()
         run_key = RunKey(f"rk3:{number:064x}")
         run_id = store.create_run(NewRun(run_key, "together", f"run {number}", 1_700_000_000_000, {}))
@@ -43,4 +43,4 @@ def main(uri: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

@@ -21,6 +21,11 @@ class TestServedArtifacts(ArtifactStoreContract):
     """The port's contract."""
 
     @pytest.fixture
+    def server(self, server: Server) -> Server:
+        """Whose database is SQLite."""
+        return server
+
+    @pytest.fixture
     def make_run(self, server: Server) -> Iterator[MakeRun]:
         """Runs of the server."""
         self.artifacts = server.artifacts
@@ -48,3 +53,12 @@ class TestServedArtifacts(ArtifactStoreContract):
             (folder / path).unlink()
         else:
             (folder / path).write_bytes(content)
+
+
+class TestServedArtifactsOnPostgres(TestServedArtifacts):
+    """The same, where the server's database is PostgreSQL."""
+
+    @pytest.fixture
+    def server(self, server_on_postgres: Server) -> Server:
+        """Whose database is PostgreSQL."""
+        return server_on_postgres

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
 
 from servers.mlflow_server import Server
+from studbook.adapters.memory.tracking_store import MemoryTrackingStore
 from studbook.adapters.mlflow.tracking_store import MlflowTrackingStore
 from studbook.domain.errors import TrackingRefused
 from studbook.domain.store_writes import MetricPoint, RecordBatch
 from studbook.ports.capabilities import Capabilities
 from studbook.ports.contract.tracking_examples import RUN_KEY_TAG, fresh_name, metric, new_run
 from studbook.ports.contract.tracking_store import TrackingStoreContract
+from studbook.ports.contract.tracking_store_machine import TrackingStoreMachine
 from studbook.ports.tracking_store import TrackingStore
 
 
@@ -43,6 +47,30 @@ class TestServedRuns(TrackingStoreContract):
         experiment = client.get_experiment_by_name(name)
         assert experiment is not None
         client.delete_experiment(experiment.experiment_id)
+
+
+class TestServedRunsOnPostgres(TestServedRuns):
+    """The same, where the server's database is PostgreSQL."""
+
+    @pytest.fixture
+    def store(self, server_on_postgres: Server) -> Iterator[TrackingStore]:
+        """The server's store, which holds other tests' runs too."""
+        store = MlflowTrackingStore(
+            server_on_postgres.uri, run_key_tag=RUN_KEY_TAG, capabilities=Capabilities(search_page=20)
+        )
+        yield store
+        store.close()
+
+
+def test_it_agrees_with_the_model_whatever_is_done(server: Server) -> None:
+    class Machine(TrackingStoreMachine):
+        def stores(self) -> tuple[TrackingStore, TrackingStore]:
+            served = MlflowTrackingStore(
+                server.uri, run_key_tag=RUN_KEY_TAG, capabilities=Capabilities(search_page=3)
+            )
+            return served, MemoryTrackingStore(run_key_tag=RUN_KEY_TAG)
+
+    run_state_machine_as_test(Machine, settings=settings(max_examples=4, stateful_step_count=15))
 
 
 def test_what_the_server_refuses_for_good_is_refused(store: MlflowTrackingStore) -> None:

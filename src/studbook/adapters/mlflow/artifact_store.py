@@ -36,7 +36,8 @@ _SERVED = frozenset({"mlflow-artifacts", "http", "https"})
 class MlflowArtifactStore:
     """Thread-safe. MLflow is imported, and the tracking store opened, at first use.
 
-    `uri` is that of the tracking store: it knows where a run's artifacts lie. `workers` files move at a time.
+    `uri` is that of the tracking store: it knows where a run's artifacts lie; `artifact_root` as there. `workers`
+    files move at a time.
     A server may stay silent for `timeout_s` seconds a request; reading is repeated as `patience` says, file by
     file. Storing is not repeated; a further `put` of the same files goes on after those that were sent. Raises
     RunNotFound for a run that the tracking store does not hold.
@@ -46,11 +47,12 @@ class MlflowArtifactStore:
         self,
         uri: str,
         *,
+        artifact_root: str | None = None,
         workers: int = 8,
         timeout_s: float = TIMEOUT_S,
         patience: Patience = Patience(),  # noqa: B008  # frozen
     ) -> None:
-        self._backend = Backend.of(uri)
+        self._backend = Backend.of(uri, artifact_root)
         self._workers = workers
         self._timeout_s = timeout_s
         self._patience = patience
@@ -122,7 +124,7 @@ class MlflowArtifactStore:
         return known
 
     def _place(self, run_id: str, patience: Patience) -> RunFiles:
-        asking = patience if self._backend.database is None else ONCE
+        asking = patience if self._backend.is_server else ONCE
         with translated(run_id=run_id):
             run = asking.ask(lambda: self._store().get_run(run_id))
         root = str(run.info.artifact_uri)
@@ -131,7 +133,7 @@ class MlflowArtifactStore:
             from mlflow.utils.file_utils import local_file_uri_to_path
 
             return LocalRunFiles(Path(local_file_uri_to_path(root)))  # type: ignore[no-untyped-call]
-        if scheme in _SERVED and self._backend.database is None:
+        if scheme in _SERVED and self._backend.is_server:
             server, endpoint, path = _resolved(root, self._backend.uri).partition(ARTIFACTS)
             if endpoint:
                 calls = server_calls(

@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from ...domain.errors import UnsupportedTarget
+from ...domain.errors import ConfigError, UnsupportedTarget
+from .database_start import ensure_tables
 from .errors import translated
 from .first_start import ensure_database, quiet
 from .mlflow_store import MlflowStore
@@ -22,9 +23,13 @@ from .pace import Pace
 from .patience import ONCE, Patience
 from .rest_calls import TIMEOUT_S, RestCalls
 from .rest_store import RestStore
+from .sql_drivers import DATABASE_SCHEMES, database_url, with_driver
+from .sql_run_reading import SqlRunReader
 
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 _SERVERS = frozenset({"http", "https"})
+# A run's artifact URI is its experiment's, 32 digits and "artifacts", in a column of 200 characters.
+_LONGEST_LOCATION = 200 - len("//artifacts") - 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,43 +47,68 @@ class Backend:
 
     @classmethod
     def of(cls, uri: str, artifact_root: str | None = None) -> Backend:
-        """What the URI names. Raises UnsupportedTarget, without the URI's text: it may hold a password."""
-        scheme = uri.partition(":")[0].lower()
+        """What the URI names. Raises UnsupportedTarget, without the URI's text: it may hold a password; ConfigError
+        for a database server without an artifact root, or without a driver to reach it.
+        """
+        scheme = _scheme(uri)
         if scheme in _SERVERS:
             return cls(uri, None, artifact_root)
+        if scheme.partition("+")[0] in DATABASE_SCHEMES:
+            if artifact_root is None:
+                raise ConfigError(
+                    "a tracking database holds no files, and nothing says where those of its runs go",
+                    cure="set tracking.artifact_root to a folder or URI (s3://<bucket>/<path>) that every machine "
+                    "reaches",
+                )
+            return cls(with_driver(uri), None, artifact_root)
         if scheme == "sqlite":
             database = _database(uri)
             root = artifact_root or str(database.parent / "mlartifacts")
             return cls(f"sqlite:///{database}", database, root)
         raise UnsupportedTarget(
             f"the MLflow adapter does not open {scheme[:20]!r} targets",
-            cure="use sqlite:///<absolute path>, http:// or https://",
+            cure="use sqlite:///<absolute path>, postgresql://, http:// or https://",
         )
 
+    @property
+    def is_server(self) -> bool:
+        """Whether it is an MLflow server, and no database."""
+        return _scheme(self.uri) in _SERVERS
+
     def open(self, *, timeout_s: float = TIMEOUT_S, patience: Patience = ONCE) -> MlflowStore:
-        """The store. A SQLite database is made when it is absent; the rest is about servers' questions."""
-        if self.database is None:
+        """The store. What a database lacks is made first; the rest is about a server's questions."""
+        if self.artifact_root is None or self.is_server:
             return RestStore(server_calls(self.uri, timeout_s=timeout_s, patience=patience, pace=self.pace))
-        root = self.artifact_root or str(self.database.parent)
-        ensure_database(self.database, root)
+        uri = self.uri
+        if self.database is not None:
+            ensure_database(self.database, self.artifact_root)
+        else:
+            ensure_tables(uri, self.artifact_root)
+            uri = database_url(uri).render_as_string(hide_password=False)
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
         quiet()
         with translated():
-            return SqlAlchemyStore(self.uri, root)  # type: ignore[no-untyped-call]
+            return SqlAlchemyStore(uri, self.artifact_root)  # type: ignore[no-untyped-call]
+
+    def table_reader(self) -> SqlRunReader | None:
+        """Reads runs from the tables themselves; None for a backend whose tables we do not know."""
+        known = self.database is not None or _scheme(self.uri) == "postgresql+psycopg2"
+        return SqlRunReader(self.uri, self.database) if known else None
 
     def artifact_location(self, experiment: str) -> str | None:
         """Where a new experiment's artifacts go: its own folder below the root."""
         if self.artifact_root is None:
             return None
-        name = experiment
-        if not _FOLDER.fullmatch(experiment):
-            name = f"experiment-{hashlib.sha256(experiment.encode()).hexdigest()[:16]}"
-        return f"{self.artifact_root.rstrip('/')}/{name}"
+        root = self.artifact_root.rstrip("/")
+        limited = self.database is None and len(f"{root}/{experiment}") > _LONGEST_LOCATION
+        if _FOLDER.fullmatch(experiment) and not limited:
+            return f"{root}/{experiment}"
+        return f"{root}/experiment-{hashlib.sha256(experiment.encode()).hexdigest()[:16]}"
 
     def run_page(self, experiment_id: str, run_id: str) -> str | None:
         """The run's page on a server, without user and password; None for a database."""
-        if self.database is not None:
+        if not self.is_server:
             return None
         parts = urlsplit(self.uri)
         host = parts.netloc.rpartition("@")[2]
@@ -98,6 +128,10 @@ def server_calls(uri: str, *, timeout_s: float, patience: Patience, pace: Pace) 
     from mlflow.utils.credentials import get_default_host_creds
 
     return RestCalls(partial(get_default_host_creds, uri), timeout_s=timeout_s, patience=patience, pace=pace)
+
+
+def _scheme(uri: str) -> str:
+    return uri.partition(":")[0].lower()
 
 
 def _database(uri: str) -> Path:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Metric, Param, Run, RunTag
 
 PARENT_TAG = "mlflow.parentRunId"
-_NAME_TAG = "mlflow.runName"
+NAME_TAG = "mlflow.runName"
 
 
 def tag_entities(tags: dict[str, str]) -> list[RunTag]:
@@ -63,8 +63,8 @@ def stored_run(run: Run, experiment: str) -> StoredRun:
     return StoredRun(
         run_id=str(run.info.run_id),
         experiment=experiment,
-        name=run.info.run_name or tags.get(_NAME_TAG, ""),
-        status=_status(run.info.status),
+        name=run.info.run_name or tags.get(NAME_TAG, ""),
+        status=read_status(run.info.status),
         lifecycle=Lifecycle(run.info.lifecycle_stage),
         started_at_ms=int(run.info.start_time or 0),
         ended_at_ms=int(run.info.end_time) if run.info.end_time else None,
@@ -83,7 +83,7 @@ def metric_points(metrics: Iterable[Metric]) -> list[MetricPoint]:
     ]
 
 
-def _status(status: str) -> RunStatus:
+def read_status(status: str) -> RunStatus:
     try:
         return RunStatus(status)
     except ValueError:

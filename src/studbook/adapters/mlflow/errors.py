@@ -17,6 +17,7 @@ from ...domain.errors import (
     TrackingRefused,
     TrackingUnavailable,
 )
+from .sql_errors import Trouble, database_trouble
 
 if TYPE_CHECKING:
     from requests import RequestException
@@ -71,6 +72,8 @@ def translation(error: Exception, *, run_id: str | None = None) -> TrackingError
     said = _first_line(str(error) or type(error).__name__)
     if isinstance(error, RequestException) and error.response is not None:
         return answer_error(error.response.status_code, error.response.content, run_id=run_id)
+    if found := _database_trouble(error):
+        return _of_database(said, *found)
     if not isinstance(error, MlflowException):
         return _unavailable(said, code="UNREACHABLE")
     code = str(error.error_code)
@@ -173,6 +176,25 @@ def _reason(error: RequestException) -> tuple[str, str]:
     if isinstance(inner, ReadTimeoutError | TimeoutError) or isinstance(error, Timeout):
         return "TIMEOUT", name
     return "CONNECTION_LOST", name
+
+
+def _database_trouble(error: Exception) -> tuple[Trouble, str] | None:
+    try:
+        return database_trouble(error)
+    except ImportError:  # mlflow-skinny, which has servers only
+        return None
+
+
+def _of_database(said: str, trouble: Trouble, code: str) -> TrackingError:
+    if trouble is Trouble.DENIED:
+        return _denied(said, code=code)
+    if trouble is Trouble.NO_DATABASE:
+        return TrackingUnavailable(
+            f"the tracking database is not there: {said}",
+            cure="create it (CREATE DATABASE …), or check the tracking URI",
+            code=str(trouble),
+        )
+    return _unavailable(said, code=code)
 
 
 def _is_server_error(status: int) -> bool:

@@ -25,7 +25,7 @@ def ensure_database(database: Path, artifact_root: str) -> None:
     Absent: it is made. Another revision, or half-made: StoreSchemaMismatch; nothing is upgraded or repaired.
     TrackingUnavailable when its place cannot be written, or another process takes too long to make it.
     """
-    head = _installed_revision()
+    head = installed_revision()
     if _revision(database) == head:
         return
     from filelock import FileLock, Timeout
@@ -117,7 +117,8 @@ def _revision(database: Path) -> str | None:
     return str(rows[0][0])
 
 
-def _installed_revision() -> str:
+def installed_revision() -> str:
+    """The schema revision that the installed MLflow needs."""
     import mlflow
     from alembic.script import ScriptDirectory
 

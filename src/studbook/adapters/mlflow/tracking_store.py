@@ -1,4 +1,4 @@
-"""The tracking store on MLflow: a SQLite file, or a server."""
+"""The tracking store on MLflow: a SQLite file, a database server, or an MLflow server."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ _LIMITS = Capabilities()
 class MlflowTrackingStore:
     """Thread-safe. MLflow is imported, and the database opened or made, at first use.
 
-    `uri` is `sqlite:///<absolute path>`, `http://…` or `https://…`, else UnsupportedTarget. `artifact_root`
-    is where new experiments keep their artifacts; for SQLite by default `mlartifacts` beside the database.
+    `uri` is `sqlite:///<absolute path>`, `postgresql://…` (mysql and mssql go the same way), `http://…` or
+    `https://…`, else UnsupportedTarget. `artifact_root` is where new experiments keep their artifacts; for SQLite by
+    default `mlartifacts` beside the database, for a database server ConfigError without one.
     `run_key_tag` is the tag that holds a run's key; a key names one run of its experiment. MLflow offers no
     compare-and-set and no idempotency key: between threads of one store a lock stands in for them, between
     processes a relay's lease must.
@@ -65,6 +66,7 @@ class MlflowTrackingStore:
         self._reader = RunReader(self._store, capabilities.search_page)
         self._questions = RunReader(self._patient_store, capabilities.search_page)
         self._adoption = RunAdoption(self._store, self._reader, run_key_tag)
+        self._tables = self._backend.table_reader()
         self._creation = RunCreation(
             self._backend, self._store, self._reader, capabilities, run_key_tag, monotonic_s
         )
@@ -118,8 +120,11 @@ class MlflowTrackingStore:
         return self._questions.run(run_id)
 
     def find(self, query: RunQuery) -> Iterator[StoredRun]:
-        """See TrackingStore. Reads page by page, while it is iterated."""
-        return self._questions.find(query)
+        """See TrackingStore. A database whose tables are known is read at once, else page by page, when the result is
+        iterated.
+        """
+        found = None if self._tables is None else self._tables.find(query)
+        yield from self._questions.find(query) if found is None else found
 
     def metric_history(self, run_id: str, name: str) -> tuple[MetricPoint, ...]:
         """See TrackingStore."""
@@ -127,7 +132,8 @@ class MlflowTrackingStore:
 
     def experiments(self) -> tuple[str, ...]:
         """See TrackingStore."""
-        return self._questions.experiments()
+        found = None if self._tables is None else self._tables.experiments()
+        return self._questions.experiments() if found is None else found
 
     def delete_run(self, run_id: str) -> None:
         """See TrackingStore."""
@@ -136,7 +142,7 @@ class MlflowTrackingStore:
 
     def run_url(self, run: StoredRun) -> str | None:
         """See TrackingStore. None for a database."""
-        if self._backend.database is not None:
+        if not self._backend.is_server:
             return None
         experiment_id = self._experiment_ids.get(run.experiment)
         if experiment_id is None:
@@ -153,6 +159,8 @@ class MlflowTrackingStore:
         engine = None if opened is None else getattr(opened[0], "engine", None)
         if engine is not None:
             engine.dispose()
+        if self._tables is not None:
+            self._tables.close()
 
     def _store(self) -> MlflowStore:
         return self._stores()[0]
@@ -165,7 +173,7 @@ class MlflowTrackingStore:
             if self._opened is None:
                 once = self._backend.open(timeout_s=self._timeout_s, patience=ONCE)
                 patient = once
-                if self._backend.database is None:
+                if self._backend.is_server:
                     patient = self._backend.open(timeout_s=self._timeout_s, patience=self._patience)
                 self._opened = once, patient
             return self._opened
