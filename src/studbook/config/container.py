@@ -37,6 +37,7 @@ from ..application.sync import SyncHome
 from ..application.trial_runner import TrialRunner
 from ..application.writer_watch import WriterWatch
 from . import building as build
+from .checkup import memory_checkup, mlflow_checkup
 from .settings import LoadedSettings
 from .upkeep import journal_survey, ledgers, whole_journal
 
@@ -80,6 +81,16 @@ class Container(containers.DeclarativeContainer):
             "mlflow-sqlite": providers.Singleton(build.mlflow_artifacts, loaded),
             "mlflow-server": providers.Singleton(build.mlflow_artifacts, loaded),
             "mlflow-db": providers.Singleton(build.mlflow_artifacts, loaded),
+            "azureml": providers.Singleton(build.unsupported_store, target),
+        },
+    )
+    backend_checkup = providers.Selector(
+        kind,
+        **{  # type: ignore[arg-type]
+            "memory": providers.Singleton(memory_checkup),
+            "mlflow-sqlite": providers.Singleton(mlflow_checkup, target),
+            "mlflow-server": providers.Singleton(mlflow_checkup, target),
+            "mlflow-db": providers.Singleton(build.unsupported_store, target),
             "azureml": providers.Singleton(build.unsupported_store, target),
         },
     )

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import logging
 import os
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 from ...domain.errors import StoreSchemaMismatch, TrackingUnavailable
 from .errors import translated
+from .sqlite_file import asked
 
 _LOCK_TIMEOUT_S = 300.0
 _BUSY_TIMEOUT_S = 20.0
@@ -87,28 +86,29 @@ def _drop(aside: Path) -> None:
         aside.with_name(aside.name + suffix).unlink(missing_ok=True)
 
 
-def _revision(database: Path) -> str | None:
+def check_revision(database: Path, *, patience_s: float) -> str | None:
+    """The schema revision, which is that of the installed MLflow; None where nothing is made yet.
+
+    Another's lock is waited for. Raises StoreSchemaMismatch, TrackingUnavailable.
+    """
+    found = _revision(database, patience_s)
+    if found is None:
+        return None
+    head = installed_revision()
+    if found != head:
+        raise _other_revision(database, found, head)
+    return found
+
+
+def _revision(database: Path, patience_s: float = _BUSY_TIMEOUT_S) -> str | None:
     """The schema revision that the file holds; None when there is no file, or only an empty one."""
     if not database.exists() or database.stat().st_size == 0:
         return None
-    # Writable, so that the journal of a writer that was killed is rolled back and not stumbled over.
-    uri = f"{database.absolute().as_uri()}?mode=rw"
-    try:
-        with closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT_S)) as connection:
-            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-            rows = []
-            if "alembic_version" in tables:
-                rows = connection.execute("SELECT version_num FROM alembic_version").fetchall()
-    except sqlite3.OperationalError as error:
-        raise TrackingUnavailable(
-            f"the database {database} cannot be read: {error}",
-            cure="repeat when nothing else holds it; check its permissions",
-        ) from error
-    except sqlite3.DatabaseError as error:
-        raise StoreSchemaMismatch(
-            f"{database} is no usable SQLite database: {error}",
-            cure="give another tracking URI, or restore the file from a backup",
-        ) from error
+    with asked(database, patience_s=patience_s) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+        rows = []
+        if "alembic_version" in tables:
+            rows = connection.execute("SELECT version_num FROM alembic_version").fetchall()
     if len(rows) != 1:
         raise StoreSchemaMismatch(
             f"{database} is half-made: it has tables, and says no MLflow schema revision",

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import IO, TYPE_CHECKING, Any, TypeVar
@@ -26,6 +27,14 @@ TIMEOUT_S = 60.0
 _CONNECT_S = 10.0
 _TOO_MANY = 429
 _LEAST_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page's text, and the server's clock when it gave it (UTC), where it tells."""
+
+    text: str
+    date: datetime | None
 
 
 class RestCalls:
@@ -77,6 +86,11 @@ class RestCalls:
         """
         with self._response("GET", endpoint, None, stream=True) as response:
             yield response.iter_content(chunk_size)
+
+    def page(self, endpoint: str) -> Page:
+        """A page for people, asked for once."""
+        with self._response("GET", endpoint, None) as response:
+            return Page(response.text, _date(response.headers.get("Date", "")))
 
     def asking_once(self) -> RestCalls:
         """The same, for questions inside something that is repeated as a whole."""

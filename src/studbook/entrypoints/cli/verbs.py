@@ -40,6 +40,7 @@ VERBS: dict[str, Verb] = {
     "reap": Verb("reap", "reap", "End the open runs of programs that died."),
     "events": Verb("events", "events", "What the journal holds."),
     "migrate": Verb("migrate", "migrate", "Copy a store's runs into another, and compare."),
+    "doctor": Verb("doctor", "doctor", "What is wrong, or soon will be, and what to do about it."),
     "config show": Verb("config_show", "show", "Every setting that is in force."),
     "config schema": Verb("config_schema", "schema", "What may stand in a settings file, for editors."),
 }

@@ -1,0 +1,94 @@
+"""Where the experiments of a backend keep their files, and whether this machine can read and write there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from ...ports.checkup import Finding, Outcome, ok, problem, warning
+from ..system.file_system import is_writable
+
+_SERVED = frozenset({"mlflow-artifacts", "http", "https"})
+_CLIENTS = {
+    "s3": ("boto3", "boto3"),
+    "gs": ("google.cloud.storage", "google-cloud-storage"),
+    "wasb": ("azure.storage.blob", "azure-storage-blob"),
+    "wasbs": ("azure.storage.blob", "azure-storage-blob"),
+    "abfss": ("azure.storage.filedatalake", "azure-storage-file-datalake"),
+    "hdfs": ("pyarrow", "pyarrow"),
+    "r2": ("boto3", "boto3"),
+    "b2": ("boto3", "boto3"),
+}
+"""The module that MLflow's client of a store imports, and the package that brings it."""
+_URI_COLUMN = 200
+"""Characters of `runs.artifact_uri`, which PostgreSQL enforces."""
+_BELOW_ROOT = len("/") + 32 + len("/artifacts")
+
+
+def roots_finding(locations: Iterable[str], *, here: bool) -> Finding:
+    """Whether experiments that keep their files at these locations are served from this machine.
+
+    `here`: the backend is on this machine, and makes folders that are missing; a server's may be its own.
+    """
+    places = sorted(set(locations))
+    if not places:
+        return ok("no experiment yet; new ones get a place of their own")
+    wrong = [(place, finding) for place in places if (finding := _wrong(place, here=here)) is not None]
+    if not wrong:
+        kinds = sorted({urlsplit(place).scheme or "plain files" for place in places})
+        return ok(f"places of artifacts: {len(places)}, all within reach ({', '.join(kinds)})")
+    place, first = wrong[0]
+    others = f" (places with something wrong: {len(wrong)})" if len(wrong) > 1 else ""
+    return Finding(first.outcome, f"{place}: {first.found}{others}", first.cure)
+
+
+def lengths_finding(locations: Iterable[str], *, enforced: bool) -> Finding:
+    """Whether a run's artifact URI below each location fits its column, which the database may have `enforced`."""
+    longest = max(locations, key=len, default="")
+    room = _URI_COLUMN - _BELOW_ROOT
+    if len(longest) <= room:
+        return ok(f"the longest artifact location has {len(longest)} characters of the {room} that fit")
+    return Finding(
+        Outcome.PROBLEM if enforced else Outcome.WARNING,
+        f"the artifact location {longest} has {len(longest)} characters; PostgreSQL takes {room}, and creates no "
+        "run in such an experiment",
+        "give a shorter artifact root, and make the experiment anew",
+    )
+
+
+def _wrong(place: str, *, here: bool) -> Finding | None:
+    scheme = urlsplit(place).scheme
+    if scheme in _SERVED:
+        return None
+    if scheme in ("", "file"):
+        return _wrong_folder(Path(unquote(urlsplit(place).path)) if scheme else Path(place), here=here)
+    if scheme in _CLIENTS and not _is_installed(_CLIENTS[scheme][0]):
+        package = _CLIENTS[scheme][1]
+        return problem(f"{package} is not installed, and reaches {scheme}: stores", f"pip install {package}")
+    return None
+
+
+def _wrong_folder(folder: Path, *, here: bool) -> Finding | None:
+    if not folder.is_absolute():
+        return warning(
+            "a relative folder, which is another one for every program",
+            "make the experiment anew with an absolute artifact location",
+        )
+    if not here and not folder.parent.exists():
+        return problem(
+            "a folder that this machine does not see",
+            "start the server with --artifacts-destination, so that it serves the files itself, or mount the "
+            "folder here under the same path",
+        )
+    if not is_writable(folder):
+        return problem("a folder that this user cannot write", "give it to the users of the tracking store")
+    return None
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # of a parent package
+        return False
