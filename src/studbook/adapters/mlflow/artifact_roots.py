@@ -30,7 +30,7 @@ _BELOW_ROOT = len("/") + 32 + len("/artifacts")
 def roots_finding(locations: Iterable[str], *, here: bool) -> Finding:
     """Whether experiments that keep their files at these locations are served from this machine.
 
-    `here`: the backend is on this machine, and makes folders that are missing; a server's may be its own.
+    `here`: the backend is on this machine, so that a missing folder will be made; elsewhere it may be another's.
     """
     places = sorted(set(locations))
     if not places:

@@ -69,17 +69,16 @@ class ServerCheckup:
     def _proxies(self) -> Finding:
         from requests.utils import get_environ_proxies, select_proxy
 
-        host = urlsplit(self._uri).hostname or ""
         proxy = select_proxy(self._uri, get_environ_proxies(self._uri))
         if proxy is None:
             return ok("requests go straight to the server")
-        if host in _LOOPBACK:
+        if self._here:
             return warning(
                 f"requests to this machine itself go through {_without_user(proxy)}",
-                f"add {host} to the environment variable NO_PROXY",
+                f"add {self._host} to the environment variable NO_PROXY",
             )
         return ok(
-            f"requests to {host} go through {_without_user(proxy)}; NO_PROXY={host} lets them go straight"
+            f"requests to {self._host} go through {_without_user(proxy)}; NO_PROXY={self._host} lets them go straight"
         )
 
     def _reachability(self) -> Finding:
@@ -120,10 +119,19 @@ class ServerCheckup:
         )
 
     def _artifact_root(self) -> Finding:
-        return roots_finding(self._locations, here=False)
+        return roots_finding(self._locations, here=self._here)
 
     def _artifact_length(self) -> Finding:
         return lengths_finding(self._locations, enforced=False)
+
+    @property
+    def _host(self) -> str:
+        return urlsplit(self._uri).hostname or ""
+
+    @property
+    def _here(self) -> bool:
+        """Whether the server is on this machine."""
+        return self._host in _LOOPBACK
 
     @property
     def _locations(self) -> list[str]:
