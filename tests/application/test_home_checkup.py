@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -11,14 +12,17 @@ from studbook.application.home_checkup import HomeStatusCheckup
 from studbook.application.home_status import HomeStatus, TargetStatus, WriterStatus
 from studbook.application.writer_watch import Doubt
 from studbook.domain.errors import HomeUnusable
+from studbook.domain.keys import RunKey
 from studbook.domain.liveness import Liveness
+from studbook.domain.stage import Stage
 from studbook.ports.checkup import Outcome
-from studbook.ports.delivery_ledger import Refusal
+from studbook.ports.delivery_ledger import Refusal, StartedRun
 from studbook.ports.journal_survey import DamagedPlace, JournalView
 
 HERE = TargetStatus("here", configured=True)
 WELL = HomeStatus((HERE,), (), JournalView(segments=2, size=1234))
 REFUSAL = Refusal("w", 3, None, "no")
+LOST = StartedRun(RunKey.of({"name": "run"}), "w", "p", Stage.TRIAL, None, 1)
 DAMAGE = DamagedPlace("w1", "w1-001.jsonl", 10, 5, "a checksum does not hold", "compare", holds=False)
 
 
@@ -34,16 +38,23 @@ def test_a_home_that_is_well_needs_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "words"),
+    ("target", "words", "verb"),
     [
-        (replace(HERE, pending=4, problem="HTTP 401"), "here: 4 pending, the last problem was: HTTP 401"),
-        (replace(HERE, refusals=(REFUSAL,)), "1 refused"),
+        (
+            replace(HERE, pending=4, problem="HTTP 401"),
+            "here: 4 pending, the last problem was: HTTP 401",
+            "sync",
+        ),
+        (replace(HERE, refusals=(REFUSAL,)), "1 refused", "status"),
+        (replace(HERE, lost=(LOST,)), "programs that died: 1", "reap"),
     ],
 )
-def test_what_waits_or_was_refused_is_a_problem(target: TargetStatus, words: str) -> None:
+def test_what_waits_was_refused_or_was_left_open_is_a_problem(
+    target: TargetStatus, words: str, verb: str
+) -> None:
     row = looked(replace(WELL, targets=(target,)))["delivery"]
     assert (row.outcome, words in row.found) == (Outcome.PROBLEM, True)
-    assert "studbook sync" in str(row.cure)
+    assert re.findall(r"`studbook (\w+)`", str(row.cure)) == [verb]
 
 
 def test_what_a_relay_is_delivering_is_none() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..domain.errors import StudbookError
 from ..domain.redaction import redact
-from ..ports.checkup import Check, Checkup, Finding, Outcome, problem, warning
+from ..ports.checkup import Check, Checkup, Finding, Outcome, problem
 from ..ports.log import get_logger
 
 _log = get_logger(__name__)
@@ -76,7 +76,7 @@ def _not_made(check: Check, outcomes: dict[str, Outcome]) -> Finding | None:
     broken = [name for name in check.needs if outcomes.get(name) is Outcome.PROBLEM]
     if not broken:
         return None
-    return warning(f"not looked at, because of the problem with {broken[0]}", f"mend {broken[0]} first")
+    return Finding(Outcome.WARNING, f"not looked at, because of the problem with {broken[0]}")
 
 
 def _bounded(check: Check) -> Finding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 from ..ports.checkup import Check, Finding, ok, problem, warning
@@ -34,9 +34,7 @@ class HomeStatusCheckup:
         targets = self._status.targets
         told = "; ".join(f"{each.target}: {_told(each)}" for each in targets if _has_news(each))
         if any(each.needs_attention for each in targets):
-            return problem(
-                told, "`studbook status` shows each; `studbook sync` delivers, `studbook reap` ends runs"
-            )
+            return problem(told, "; ".join(_cures(targets)))
         return ok(told or "nothing pending, nothing refused")
 
     def _writers(self) -> Finding:
@@ -68,10 +66,19 @@ def _has_news(target: TargetStatus) -> bool:
     return target.pending > 0 or target.needs_attention
 
 
+def _cures(targets: tuple[TargetStatus, ...]) -> Iterator[str]:
+    if any(each.waits for each in targets):
+        yield "`studbook sync` delivers what waits, once its backend is well"
+    if any(each.refusals for each in targets):
+        yield "`studbook status` says why each was refused, and what to do"
+    if any(each.lost for each in targets):
+        yield "`studbook reap` ends the open runs"
+
+
 def _told(target: TargetStatus) -> str:
     words = [f"{target.pending} pending"]
     words += [f"{len(target.refusals)} refused"] if target.refusals else []
-    words += [f"{len(target.lost)} open runs of programs that died"] if target.lost else []
+    words += [f"open runs of programs that died: {len(target.lost)}"] if target.lost else []
     words += [f"the last problem was: {target.problem}"] if target.problem else []
     words += ["a relay is at work"] if target.relay_at_work else []
     return ", ".join(words)

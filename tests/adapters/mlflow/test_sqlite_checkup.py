@@ -21,7 +21,6 @@ from studbook.application.diagnosis import Diagnose, Row
 from studbook.ports.checkup import USABLE, Checkup, Outcome
 from studbook.ports.contract.checkup import CheckupContract
 
-
 _THOUSAND_RUNS = """
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
 INSERT INTO runs (run_uuid, experiment_id) SELECT i, 0 FROM n
