@@ -18,6 +18,7 @@ STORES = ("tracking_store", "artifact_store")
 _ON_STORES = frozenset(
     {
         *STORES,
+        "backend_checkup",
         "store_writer",
         "relay",
         "relay_service",
