@@ -41,7 +41,9 @@ def test_a_home_that_can_be_used_or_made_is_fine(tmp_path: Path) -> None:
     assert "GB free" in found(tmp_path / "a" / "b", "space").found
 
 
-@pytest.mark.parametrize(("home", "words"), [("file", "is a file"), ("file/home", "cannot be written")])
+@pytest.mark.parametrize(
+    ("home", "words"), [("file", "is a file"), ("file/home", "cannot be read and written")]
+)
 def test_a_file_in_the_way_is_a_problem(tmp_path: Path, home: str, words: str) -> None:
     (tmp_path / "file").touch()
     finding = found(tmp_path / home, "home")

@@ -42,6 +42,11 @@ def test_a_relative_folder_is_told() -> None:
     assert (finding.outcome, "relative" in finding.found) == (Outcome.WARNING, True)
 
 
+def test_the_worst_place_is_told(tmp_path: Path) -> None:
+    finding = roots_finding(["./mlruns/0", f"{tmp_path}/elsewhere/0"], here=False)
+    assert (finding.outcome, "does not see" in finding.found) == (Outcome.PROBLEM, True)
+
+
 def test_a_bucket_needs_its_client(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_NO_CLIENTS, lambda _module: False)
     finding = roots_finding(["s3://bucket/0"], here=False)

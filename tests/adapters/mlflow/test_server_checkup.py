@@ -91,8 +91,10 @@ def test_the_kind_of_credentials_is_told_and_never_themselves(
     assert "user name and password" in rows["credentials"].found
     monkeypatch.delenv("MLFLOW_TRACKING_USERNAME")
     monkeypatch.delenv("MLFLOW_TRACKING_PASSWORD")
+    rows["address"] = looked(proxy.uri.replace("://", "://clever-hans:hunter2@"))["credentials"]
+    assert "user name and password" in rows["address"].found
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "opensesame")
-    rows = rows | {"token": looked(proxy.uri)["credentials"]}
+    rows["token"] = looked(proxy.uri)["credentials"]
     assert "the token" in rows["token"].found
     assert not any(secret in repr(rows) for secret in ("clever-hans", "hunter2", "opensesame"))
 

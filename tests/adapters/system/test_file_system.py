@@ -89,13 +89,15 @@ def test_what_is_not_there_is_told_by_what_is_above(tmp_path: Path) -> None:
 
 
 def test_permissions_are_obeyed(open_folder: Path) -> None:
-    places = {"free": 0o777, "locked": 0o555}
+    places = {"free": 0o777, "locked": 0o555, "closed": 0o700}
     for name, mode in places.items():
         folder = open_folder / name
         folder.mkdir()
         folder.chmod(mode)
     (open_folder / "free" / "file").touch(0o444)
-    asked = [open_folder / each for each in ("free", "locked", "free/new", "locked/new", "free/file")]
+    asked = [
+        open_folder / each for each in ("free", "locked", "free/new", "locked/new", "free/file", "closed/a/b")
+    ]
     told = subprocess.run(
         [sys.executable, "-c", _AS_NOBODY, *map(str, asked)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -103,4 +105,4 @@ def test_permissions_are_obeyed(open_folder: Path) -> None:
         text=True,
         check=True,
     )
-    assert told.stdout.split() == ["True", "False", "True", "False", "False"]
+    assert told.stdout.split() == ["True", "False", "True", "False", "False", "False"]

@@ -54,7 +54,9 @@ def test_this_installation_fits_and_names_its_versions() -> None:
 
 def test_versions_that_fit_are_fine() -> None:
     assert found(_GOOD) == Finding(
-        Outcome.OK, "Python 3.12.4, studbook 0.1.0, mlflow 3.18.0, optuna 5.0.0", None
+        Outcome.OK,
+        "Python 3.12.4, studbook 0.1.0, mlflow 3.18.0 (<3.19,>=3.15), optuna 5.0.0 (<6,>=5.0)",
+        None,
     )
     azure = {**_GOOD, "mlflow": "3.15.0", "mlflow-skinny": "3.15.0", "azureml-mlflow": "1.62.0"}
     assert found(azure).outcome is Outcome.OK

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ...ports.checkup import Check, Finding, ok, problem, warning
@@ -23,16 +24,17 @@ class HomeCheckup:
 
     def _place(self) -> Finding:
         home = self._home
-        if home.exists() and not home.is_dir():
-            return problem(f"{home} is a file", "move it away, or name another home: --home or STUDBOOK_HOME")
-        locked = [folder for folder in (home, *_folders(home)) if not is_writable(folder)]
-        if locked:
-            return problem(
-                f"{locked[0]} cannot be written by this user",
-                "give it to this user, or name another home: --home or STUDBOOK_HOME",
-            )
+        if not is_writable(home):
+            return _locked(home)
         if not home.exists():
             return ok(f"{home} is not there yet; it can be made")
+        if not home.is_dir():
+            return problem(f"{home} is a file", "move it away, or name another home: --home or STUDBOOK_HOME")
+        if not os.access(home, os.R_OK):
+            return _locked(home)
+        for folder in home.iterdir():
+            if folder.is_dir() and not is_writable(folder):
+                return _locked(folder)
         kind = file_system_of(home)
         return ok(f"{home} can be written{f', on {kind}' if kind else ''}")
 
@@ -45,5 +47,8 @@ class HomeCheckup:
         return warning(found, cure) if free >= _TOO_LITTLE_BYTES else problem(found, cure)
 
 
-def _folders(home: Path) -> list[Path]:
-    return [each for each in home.iterdir() if each.is_dir()] if home.is_dir() else []
+def _locked(folder: Path) -> Finding:
+    return problem(
+        f"{folder} cannot be read and written by this user",
+        "give it to this user, or name another home: --home or STUDBOOK_HOME",
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ...ports.checkup import Finding, Outcome, ok, problem, warning
-from ..system.file_system import is_writable
+from ..system.file_system import existing, is_writable
 
 _SERVED = frozenset({"mlflow-artifacts", "http", "https"})
 _CLIENTS = {
@@ -39,9 +39,9 @@ def roots_finding(locations: Iterable[str], *, here: bool) -> Finding:
     if not wrong:
         kinds = sorted({urlsplit(place).scheme or "plain files" for place in places})
         return ok(f"places of artifacts: {len(places)}, all within reach ({', '.join(kinds)})")
-    place, first = wrong[0]
+    place, worst = next((each for each in wrong if each[1].outcome is Outcome.PROBLEM), wrong[0])
     others = f" (places with something wrong: {len(wrong)})" if len(wrong) > 1 else ""
-    return Finding(first.outcome, f"{place}: {first.found}{others}", first.cure)
+    return Finding(worst.outcome, f"{place}: {worst.found}{others}", worst.cure)
 
 
 def lengths_finding(locations: Iterable[str], *, enforced: bool) -> Finding:
@@ -76,7 +76,7 @@ def _wrong_folder(folder: Path, *, here: bool) -> Finding | None:
             "a relative folder, which is another one for every program",
             "make the experiment anew with an absolute artifact location",
         )
-    if not here and not folder.parent.exists():
+    if not here and existing(folder.parent) != folder.parent:
         return problem(
             "a folder that this machine does not see",
             "start the server with --artifacts-destination, so that it serves the files itself, or mount the "

@@ -94,7 +94,7 @@ class ServerCheckup:
         used = get_default_host_creds(self._uri)  # type: ignore[no-untyped-call]
         if used.token:
             return ok("the server takes the token")
-        if used.username:
+        if used.username or urlsplit(self._uri).username:
             return ok("the server takes user name and password")
         return ok("the server lets in without credentials; none are set")
 

@@ -31,7 +31,7 @@ class SqliteCheckup:
         return (
             Check("database", self._file),
             Check("file system", self._file_system),
-            Check("first start", self._first_start),
+            Check("first start", self._first_start, ("database",)),
             Check("schema", self._schema, ("database",)),
             Check("workspaces", self._workspaces, ("database", "schema")),
             Check("statistics", self._statistics, ("database", "schema")),

@@ -41,7 +41,8 @@ def is_network(file_system: str | None) -> bool:
 
 def existing(path: Path) -> Path:
     """The path, or the nearest folder above it that is there."""
-    return next(each for each in (path, *path.absolute().parents) if each.exists())
+    # Not `Path.exists`, which raises in a folder that may not be entered.
+    return next(each for each in (path, *path.absolute().parents) if os.access(each, os.F_OK))
 
 
 def is_writable(path: Path) -> bool:

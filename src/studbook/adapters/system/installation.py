@@ -38,6 +38,11 @@ class Installation:
         except metadata.PackageNotFoundError:
             return None
 
+    def range(self, name: str) -> str:
+        """The versions of a package that studbook works with, as its requirements say; nothing if they do not."""
+        plain = [each for each in self._demands(_US) if each.marker is None]
+        return next((str(each.specifier) for each in plain if canonicalize_name(each.name) == name), "")
+
     @property
     def extras(self) -> str:
         """The extras that are in use, as pip takes them: `[azure]`, or nothing."""
@@ -84,7 +89,11 @@ class InstallationCheckup:
 
     def _versions(self) -> Finding:
         here = self._installation
-        known = [f"{name} {version}" for name in _TOLD if (version := here.version(name))]
+        known = [
+            f"{name} {version}{f' ({wanted})' if (wanted := here.range(name)) else ''}"
+            for name in _TOLD
+            if (version := here.version(name))
+        ]
         found = ", ".join([f"Python {here.python}", *known])
         misfits = list(here.misfits())
         if misfits:
