@@ -63,7 +63,7 @@ class SqliteCheckup:
         if is_network(kind):
             return problem(
                 f"the database is on a network file system ({kind}), whose locks SQLite cannot rely on",
-                "put it on a local disk, or an MLflow server before it: docs/servers.md",
+                "put it on a disk of this machine, or put an MLflow server before it",
             )
         return ok(kind or "this system does not tell on which file system the database is")
 

@@ -13,6 +13,8 @@ from .upkeep import wired
 if TYPE_CHECKING:
     from ...application.diagnosis import Diagnosis, Row
 
+_NAMES = ("check", "outcome")
+
 
 def doctor(
     cli: CommandLine,
@@ -37,9 +39,6 @@ def doctor(
     )
     if found.needs_attention:
         raise typer.Exit(4)
-
-
-_NAMES = ("check", "outcome")
 
 
 def _document(cli: CommandLine, found: Diagnosis) -> dict[str, object]:
