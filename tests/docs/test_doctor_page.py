@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from docs.pages import DOCS, Page, run
+from studbook.adapters.mlflow.checkup import mlflow_checkup
 from studbook.adapters.mlflow.server_checkup import ServerCheckup
-from studbook.adapters.mlflow.sqlite_checkup import SqliteCheckup
 from studbook.config.checkup import diagnose
 from studbook.config.container import Container
 from studbook.config.settings import load_settings
@@ -26,7 +26,10 @@ def test_the_commands_find_a_new_project_well(tmp_path: Path) -> None:
 def test_every_check_is_told_of_and_no_other(tmp_path: Path) -> None:
     loaded = load_settings(tmp_path, environ={}, overrides={"tracking.uri": "memory://"})
     every = [row.check for row in diagnose(Container(loaded=loaded, version="1"), write=False)().rows]
-    backends = (SqliteCheckup(tmp_path / "mlflow.db", str(tmp_path)), ServerCheckup("http://127.0.0.1:9"))
+    backends = [
+        mlflow_checkup(uri, str(tmp_path))
+        for uri in (f"sqlite:///{tmp_path}/mlflow.db", "http://127.0.0.1:9", "postgresql://host/database")
+    ]
     made = {check.name for backend in backends for check in backend.checks()} | set(every)
     assert set(re.findall(r"^\| `([^`]+)` \|", TEXT, re.MULTILINE)) == made
 

@@ -52,7 +52,7 @@ def memory_checkup() -> Checkup:
 def mlflow_checkup(target: TrackingTarget) -> Checkup:
     from ..adapters.mlflow.checkup import mlflow_checkup
 
-    return mlflow_checkup(target.uri)
+    return mlflow_checkup(target.uri, target.artifact_root)
 
 
 def diagnose(container: Container, *, write: bool) -> Diagnose:

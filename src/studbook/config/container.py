@@ -90,7 +90,7 @@ class Container(containers.DeclarativeContainer):
             "memory": providers.Singleton(memory_checkup),
             "mlflow-sqlite": providers.Singleton(mlflow_checkup, target),
             "mlflow-server": providers.Singleton(mlflow_checkup, target),
-            "mlflow-db": providers.Singleton(build.unsupported_store, target),
+            "mlflow-db": providers.Singleton(mlflow_checkup, target),
             "azureml": providers.Singleton(build.unsupported_store, target),
         },
     )

@@ -118,7 +118,7 @@ def test_refused_credentials_are_told_without_them(tmp_path: Path, words: list[s
     assert not any(secret in told.out + told.err for secret in ("clever-hans", "hunter2", "opensesame"))
 
 
-def test_a_target_without_an_adapter_is_a_row(tmp_path: Path) -> None:
+def test_a_target_that_cannot_be_used_is_a_row(tmp_path: Path) -> None:
     told = doctor(tmp_path, "--json", uri="mysql://u:hunter2@host/db")
     assert (told.code, problems(told)) == (4, ["backend"])
     assert "hunter2" not in told.out

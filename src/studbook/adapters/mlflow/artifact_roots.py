@@ -79,8 +79,8 @@ def _wrong_folder(folder: Path, *, here: bool) -> Finding | None:
     if not here and existing(folder.parent) != folder.parent:
         return problem(
             "a folder that this machine does not see",
-            "start the server with --artifacts-destination, so that it serves the files itself, or mount the "
-            "folder here under the same path",
+            "mount the folder here under the same path; or have an MLflow server serve the files itself, by its "
+            "option --artifacts-destination",
         )
     if not is_writable(folder):
         return problem("a folder that this user cannot write", "give it to the users of the tracking store")

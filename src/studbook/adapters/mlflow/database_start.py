@@ -12,9 +12,13 @@ from .first_start import installed_revision, quiet
 from .sql_drivers import database_url
 
 if TYPE_CHECKING:
-    from sqlalchemy import URL, Engine
+    from sqlalchemy import URL, Connection, Engine
 
 _LOCK = 0x5354_5544_424F_4F4B  # "STUDBOOK": of this database only, and of nobody else
+_WHO_MAKES = """
+SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+WHERE datname = current_database() AND locktype = 'advisory' AND classid = %s AND objid = %s AND objsubid = 1
+"""
 _LOCK_TIMEOUT_MS = 300_000
 _MLFLOWS = frozenset({"experiments", "runs"})
 
@@ -42,6 +46,30 @@ def ensure_tables(uri: str, artifact_root: str) -> None:
             found = _revision(engine, url)
     if found != head:
         raise _other_revision(url, found, head)
+
+
+def check_tables(uri: str) -> str | None:
+    """The schema revision, which is that of the installed MLflow; None where nothing is made yet.
+
+    Raises StoreSchemaMismatch, TrackingUnavailable, TrackingDenied.
+    """
+    from sqlalchemy import NullPool, create_engine
+
+    url = database_url(uri)
+    with translated():
+        found = _revision(create_engine(url, poolclass=NullPool), url)
+    if found is None:
+        return None
+    head = installed_revision()
+    if found != head:
+        raise _other_revision(url, found, head)
+    return found
+
+
+def is_being_made(connection: Connection) -> bool:
+    """Whether somebody holds, or waits for, the right to make the tables of this PostgreSQL database."""
+    rows = connection.exec_driver_sql(_WHO_MAKES, (_LOCK >> 32, _LOCK & 0xFFFF_FFFF))
+    return rows.first() is not None
 
 
 def _make(url: URL, artifact_root: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from urllib.parse import urlsplit
 
@@ -12,6 +12,7 @@ from ...domain.errors import TrackingDenied, TrackingError
 from ...ports.checkup import Check, Finding, ok, warning
 from .artifact_roots import lengths_finding, roots_finding
 from .backend import server_calls
+from .clock_skew import clock_finding, utc_now
 from .pace import Pace
 from .patience import ONCE
 from .rest_calls import Json, Page, RestCalls
@@ -20,13 +21,8 @@ _SILENCE_S = 10.0
 _EXPERIMENTS = "/api/2.0/mlflow/experiments/search"
 _NEWEST = 100
 """Experiments whose places are looked at."""
-_SKEW_S = 60.0
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _ANSWERS = ("reachability", "credentials")
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +44,7 @@ class ServerCheckup:
         uri: str,
         *,
         timeout_s: float = _SILENCE_S,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._uri = uri
         self._timeout_s = timeout_s
@@ -109,14 +105,7 @@ class ServerCheckup:
     def _clock(self) -> Finding:
         if isinstance(self._front, TrackingError) or self._front.page.date is None:
             return ok("the server does not tell its time")
-        skew_s = (self._front.at - self._front.page.date).total_seconds()
-        if abs(skew_s) <= _SKEW_S:
-            return ok(f"within {_SKEW_S:.0f} s of the server's")
-        ahead = "ahead of" if skew_s > 0 else "behind"
-        return warning(
-            f"this machine's clock is {abs(skew_s):.0f} s {ahead} the server's",
-            "set both by NTP: the times of runs are off by as much, and tokens expire early or late",
-        )
+        return clock_finding(self._front.at, self._front.page.date)
 
     def _artifact_root(self) -> Finding:
         return roots_finding(self._locations, here=self._here)

@@ -9,12 +9,11 @@ from pathlib import Path
 from ...ports.checkup import Check, Finding, ok, problem, warning
 from ..system.file_system import existing, file_system_of, free_bytes, is_network, is_writable
 from .artifact_roots import roots_finding
+from .database_findings import LOCATIONS, RUNS, WORKSPACES, statistics_finding, workspaces_finding
 from .first_start import check_revision
 from .sqlite_file import asked
 
 _BUSY_S = 5.0
-_MANY_RUNS = 1000
-"""From so many runs on, questions need the table statistics to be quick."""
 _LITTLE_BYTES = 1_000_000_000
 _OLDEST_SQLITE = (3, 31, 0)
 
@@ -85,29 +84,16 @@ class SqliteCheckup:
         return ok("to be made" if revision is None else f"revision {revision}, that of the installed MLflow")
 
     def _workspaces(self) -> Finding:
-        found = self._rows("SELECT DISTINCT workspace FROM experiments WHERE workspace <> 'default'")
-        if found:
-            names = ", ".join(sorted(str(name) for (name,) in found))
-            return problem(
-                f"it holds experiments of the workspaces {names}, and MLflow opens such a database only with "
-                "workspaces turned on, which studbook does not use",
-                "name a database of its own, or a server that serves one workspace",
-            )
-        return ok("the default one only")
+        return workspaces_finding(str(name) for (name,) in self._rows(WORKSPACES))
 
     def _statistics(self) -> Finding:
-        ((runs,),) = self._rows("SELECT count(*) FROM runs") or [(0,)]
+        ((runs,),) = self._rows(RUNS) or [(0,)]
         known = bool(self._rows("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat1'"))
-        if not known and int(str(runs)) >= _MANY_RUNS:
-            program = f"import sqlite3; sqlite3.connect({str(self._database)!r}).execute('ANALYZE')"
-            return warning(
-                f"{runs} runs, and no table statistics: questions that sort by a metric take minutes",
-                f"python -c {shlex.quote(program)}",
-            )
-        return ok("there" if known else f"not needed for so few runs ({runs})")
+        program = f"import sqlite3; sqlite3.connect({str(self._database)!r}).execute('ANALYZE')"
+        return statistics_finding(int(str(runs)), f"python -c {shlex.quote(program)}", known=known)
 
     def _artifact_roots(self) -> Finding:
-        rows = self._rows("SELECT artifact_location FROM experiments WHERE lifecycle_stage = 'active'")
+        rows = self._rows(LOCATIONS)
         return roots_finding([self._artifact_root, *(str(place) for (place,) in rows if place)], here=True)
 
     def _rows(self, question: str) -> list[tuple[object, ...]]:
