@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from ...ports.checkup import Finding, Outcome, ok, problem, warning
 from ..system.file_system import existing, is_writable
+from .backend import LONGEST_LOCATION
 
 _SERVED = frozenset({"mlflow-artifacts", "http", "https"})
 _CLIENTS = {
@@ -22,9 +23,6 @@ _CLIENTS = {
     "b2": ("boto3", "boto3"),
 }
 """The module that MLflow's client of a store imports, and the package that brings it."""
-_URI_COLUMN = 200
-"""Characters of `runs.artifact_uri`, which PostgreSQL enforces."""
-_BELOW_ROOT = len("/") + 32 + len("/artifacts")
 
 
 def roots_finding(locations: Iterable[str], *, here: bool) -> Finding:
@@ -47,13 +45,14 @@ def roots_finding(locations: Iterable[str], *, here: bool) -> Finding:
 def lengths_finding(locations: Iterable[str], *, enforced: bool) -> Finding:
     """Whether a run's artifact URI below each location fits its column, which the database may have `enforced`."""
     longest = max(locations, key=len, default="")
-    room = _URI_COLUMN - _BELOW_ROOT
-    if len(longest) <= room:
-        return ok(f"the longest artifact location has {len(longest)} characters of the {room} that fit")
+    if len(longest) <= LONGEST_LOCATION:
+        return ok(
+            f"the longest artifact location has {len(longest)} characters of the {LONGEST_LOCATION} that fit"
+        )
     return Finding(
         Outcome.PROBLEM if enforced else Outcome.WARNING,
-        f"the artifact location {longest} has {len(longest)} characters; PostgreSQL takes {room}, and creates no "
-        "run in such an experiment",
+        f"the artifact location {longest} has {len(longest)} characters; PostgreSQL takes {LONGEST_LOCATION}, "
+        "and creates no run in such an experiment",
         "give a shorter artifact root, and make the experiment anew",
     )
 

@@ -29,7 +29,7 @@ from .sql_run_reading import SqlRunReader
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 _SERVERS = frozenset({"http", "https"})
 # A run's artifact URI is its experiment's, 32 digits and "artifacts", in a column of 200 characters.
-_LONGEST_LOCATION = 200 - len("//artifacts") - 32
+LONGEST_LOCATION = 200 - len("//artifacts") - 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Backend:
         if self.artifact_root is None:
             return None
         root = self.artifact_root.rstrip("/")
-        limited = self.database is None and len(f"{root}/{experiment}") > _LONGEST_LOCATION
+        limited = self.database is None and len(f"{root}/{experiment}") > LONGEST_LOCATION
         if _FOLDER.fullmatch(experiment) and not limited:
             return f"{root}/{experiment}"
         return f"{root}/experiment-{hashlib.sha256(experiment.encode()).hexdigest()[:16]}"
