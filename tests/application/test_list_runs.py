@@ -9,12 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from studbook.application.list_runs import ListedRun, ListRuns, Sorting
+from studbook.application.list_runs import ListRuns, Sorting
 from studbook.application.spill import spill
 from studbook.domain.errors import KeyAmbiguous, KeyReferenceInvalid
 from studbook.domain.run import RunStatus
 from studbook.domain.run_columns import Column
 from studbook.domain.run_filter import MetricBound, RunFilter
+from studbook.domain.run_view import RunView
 from studbook.domain.stage import Stage
 from studbook.domain.store_writes import MetricPoint, RecordBatch
 from studbook.domain.stored_run import Lifecycle, StoredRun
@@ -67,8 +68,8 @@ def listing(world: World) -> ListRuns:
     return ListRuns(world.catalog())
 
 
-def names(found: Iterator[ListedRun]) -> list[str]:
-    return [each.view.name for each in found]
+def names(found: Iterator[RunView]) -> list[str]:
+    return [each.name for each in found]
 
 
 FILTERS = st.builds(
@@ -87,7 +88,7 @@ FILTERS = st.builds(
 
 
 def test_what_the_store_finds_and_what_is_filtered_here_is_one(world: World) -> None:
-    everything = [each.view for each in listing(world)(EVERYTHING)]
+    everything = list(listing(world)(EVERYTHING))
     assert len(everything) == 12
     by_start = sorted(everything, key=lambda run: (-run.started_at, run.run_id))
 
@@ -122,7 +123,7 @@ def test_runs_are_read_only_as_far_as_they_are_asked_for(
             yield run
 
     monkeypatch.setattr(world.store, "find", counted)
-    assert next(listing(world)(RunFilter())).view.name in ("r0", "r1")
+    assert next(listing(world)(RunFilter())).name in ("r0", "r1")
     assert len(read) <= 2
     read.clear()
     assert len(names(listing(world)(RunFilter(), limit=3))) == 3

@@ -420,6 +420,7 @@ def test_what_cannot_be_stored_is_refused_and_pins_nothing(
 
 def test_the_backends_id_is_there_after_delivery(world: World, run: RunHandle) -> None:
     assert run.backend_id(timeout=1) == world.run("mine").run_id
+    assert run.url(timeout=1) is None
 
 
 def test_a_handle_tells_what_it_is(run: RunHandle) -> None:

@@ -75,6 +75,7 @@ def test_an_attached_child_leaves_the_end_and_the_vocabulary_to_its_parent(famil
             with context.open_run("fold by hand") as fold:
                 fold.log_metrics({"loss": 0.25})
                 refused(lambda: fold.backend_id())
+                refused(lambda: fold.url())
             left_open = context.open_run("left open")
             refused(lambda: context._recording._run.end(None))
             context.log_params({"said": said})
@@ -85,6 +86,7 @@ def test_an_attached_child_leaves_the_end_and_the_vocabulary_to_its_parent(famil
     said = json.loads(family.stored(trial).params["said"])
     assert [" ".join(text.split()[:3]) for text in said] == [
         "tag 'studbook.trial.key' belongs",
+        "a child process",
         "a child process",
         "a child process",
         "a child process",

@@ -78,8 +78,10 @@ def test_sorting_is_total_and_puts_what_is_missing_last(
     ],
 )
 def test_a_column_gives_the_runs_value(text: str, value: Cell) -> None:
-    run = view(params={"a.b": 0.5, "list": [1, 2]}, metrics={"f1": 0.75}, tags={"team/x y": "a"})
-    assert Column.parse(text).of(run, "http://host/1") == value
+    run = view(
+        params={"a.b": 0.5, "list": [1, 2]}, metrics={"f1": 0.75}, tags={"team/x y": "a"}, url="http://host/1"
+    )
+    assert Column.parse(text).of(run) == value
 
 
 def test_every_attribute_is_a_column_of_any_run() -> None:

@@ -21,14 +21,6 @@ from .spill import is_spilled
 
 
 @dataclass(frozen=True, slots=True)
-class ListedRun:
-    """A run and the page that shows it, where there is one."""
-
-    view: RunView
-    url: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Sorting:
     """By a column, or by start time without one."""
 
@@ -49,7 +41,7 @@ class ListRuns:
         experiments: tuple[str, ...] | None = None,
         sorting: Sorting = Sorting(),
         limit: int | None = None,
-    ) -> Iterator[ListedRun]:
+    ) -> Iterator[RunView]:
         """The matches; flushes first. `experiments` defaults to those of the project.
 
         With a limit and no column: the newest so many. With a column, no more than `limit` runs are held.
@@ -82,23 +74,22 @@ class ListRuns:
         return named if found is None else frozenset({found})
 
     def _all(self, wanted: RunFilter) -> Iterator[RunView]:
-        found = self._matches(wanted, self._catalog.experiments(), Order.STARTED_ASCENDING)
-        return (listed.view for listed in found)
+        return self._matches(wanted, self._catalog.experiments(), Order.STARTED_ASCENDING)
 
     def _by_start(
         self, wanted: RunFilter, experiments: tuple[str, ...], limit: int | None, *, descending: bool
-    ) -> Iterator[ListedRun]:
+    ) -> Iterator[RunView]:
         if limit is None:
             order = Order.STARTED_DESCENDING if descending else Order.STARTED_ASCENDING
             return self._matches(wanted, experiments, order)
         newest = islice(self._matches(wanted, experiments, Order.STARTED_DESCENDING), limit)
         if descending:
             return newest
-        turned: deque[ListedRun] = deque()
+        turned: deque[RunView] = deque()
         turned.extendleft(newest)
         return iter(turned)
 
-    def _matches(self, wanted: RunFilter, experiments: tuple[str, ...], order: Order) -> Iterator[ListedRun]:
+    def _matches(self, wanted: RunFilter, experiments: tuple[str, ...], order: Order) -> Iterator[RunView]:
         past = wanted.is_over if order is Order.STARTED_ASCENDING else _not(wanted.has_begun)
         query = self._query(wanted, experiments, order)
         for run in self._catalog.stream(query, wanted.stages, _named(wanted)):
@@ -106,7 +97,7 @@ class ListRuns:
                 return
             view = self._catalog.view(run)
             if wanted.matches(view):
-                yield ListedRun(view, self._catalog.url(run))
+                yield view
 
     def _query(self, wanted: RunFilter, experiments: tuple[str, ...], order: Order) -> RunQuery:
         """What the store can be asked: values that it may hold in another form are left to the filter."""
@@ -146,5 +137,5 @@ def _not(question: Callable[[int], bool]) -> Callable[[int], bool]:
     return lambda started_at_ms: not question(started_at_ms)
 
 
-def _key(column: Column, *, descending: bool) -> Callable[[ListedRun], tuple[object, ...]]:
-    return lambda listed: column.sort_key(listed.view, listed.url, descending=descending)
+def _key(column: Column, *, descending: bool) -> Callable[[RunView], tuple[object, ...]]:
+    return lambda run: column.sort_key(run, descending=descending)

@@ -8,10 +8,8 @@ import os
 import sys
 import threading
 from collections.abc import Mapping
-from typing import Protocol
 
 from ..domain.errors import NameInvalid, RunEnded, StudbookError
-from ..domain.keys import RunKey
 from ..domain.naming import check_run_name
 from ..domain.recorded_values import typed_params
 from ..domain.run import Ending, EndReason, RunStatus
@@ -21,6 +19,7 @@ from ..domain.stage import Stage
 from ..ports.fluent_runs import FluentRuns
 from ..ports.ids import Ids
 from ..ports.log import get_logger
+from .delivered_runs import DeliveredRuns
 from .ending import ending_of
 from .recorder import Recorder
 from .run_handle import RunHandle
@@ -28,14 +27,6 @@ from .run_opening import RunOpening
 from .store_artifact import ArtifactBuilder
 
 _log = get_logger(__name__)
-
-
-class BackendIds(Protocol):
-    """Who knows the backend's ids of runs."""
-
-    def run_id(self, run_key: RunKey, timeout_s: float | None = None) -> str:
-        """The id of this run; DeliveryPending after `timeout_s` seconds."""
-        ...
 
 
 class OpenRun:
@@ -49,14 +40,14 @@ class OpenRun:
         recorder: Recorder,
         opening: RunOpening,
         artifacts: ArtifactBuilder,
-        catalog: BackendIds,
+        delivered: DeliveredRuns,
         ids: Ids,
         fluent: FluentRuns,
     ) -> None:
         self._recorder = recorder
         self._opening = opening
         self._artifacts = artifacts
-        self._catalog = catalog
+        self._delivered = delivered
         self._ids = ids
         self._fluent = fluent
         self._begin()
@@ -97,7 +88,7 @@ class OpenRun:
             project=self._opening.project,
             recorder=self._recorder,
             artifacts=self._artifacts,
-            backend_id=self._backend_id,
+            delivered=self._delivered,
             fluent=self._fluent,
         )
         adoption = None if adopt is None else Adoption(run_id=adopt, even_ended=True)
@@ -131,9 +122,6 @@ class OpenRun:
                 continue
             except StudbookError as failure:
                 _log.error("run end not recorded", run=str(handle.key), error=failure.problem)
-
-    def _backend_id(self, key: RunKey, timeout: float | None) -> str:
-        return self._catalog.run_id(key, timeout)
 
 
 def stage_of(stage: Stage | str) -> Stage:

@@ -149,7 +149,8 @@ class RunCatalog:
 
     def view(self, run: StoredRun) -> RunView:
         """One stored run, parsed, its long values joined."""
-        return read_run(self._whole(run), self._project.vocabulary)
+        view = read_run(self._whole(run), self._project.vocabulary)
+        return replace(view, url=self._store.run_url(run))
 
     def runs(self, query: RunQuery) -> Iterator[StoredRun]:
         """Stored runs as they are, long values joined; flushes first."""
@@ -187,13 +188,13 @@ class RunCatalog:
         self._delivery.flush(timeout_s)
         return self._delivery.run_id(run_key) or self._search(run_key)
 
+    def page(self, run_key: RunKey, timeout_s: float | None = None) -> str | None:
+        """The page that shows a run, where there is one, delivering first."""
+        return self._store.run_url(self._store.get_run(self.run_id(run_key, timeout_s)))
+
     def is_ours(self, view: RunView) -> bool:
         """Whether this home delivered the run's beginning."""
         return view.ref.startswith("rk3:") and self._delivery.run_id(RunKey(view.ref)) == view.run_id
-
-    def url(self, run: StoredRun) -> str | None:
-        """A page that shows the run, where there is one."""
-        return self._store.run_url(run)
 
     def catch_up(self) -> None:
         """Deliver what waits, as before every question."""

@@ -8,7 +8,7 @@ import operator
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -36,6 +36,7 @@ from .ending import ending_of
 
 if TYPE_CHECKING:
     from ..ports.fluent_runs import FluentRuns
+    from .delivered_runs import DeliveredRuns
     from .project import Project
     from .recorder import Recorder
     from .store_artifact import ArtifactBuilder
@@ -63,7 +64,7 @@ class RunHandle:
         project: Project,
         recorder: Recorder,
         artifacts: ArtifactBuilder,
-        backend_id: Callable[[RunKey, float | None], str],
+        delivered: DeliveredRuns,
         fluent: FluentRuns,
     ) -> None:
         self.key = key
@@ -73,7 +74,7 @@ class RunHandle:
         self._project = project
         self._recorder = recorder
         self._artifacts = artifacts
-        self._backend_id = backend_id
+        self._delivered = delivered
         self._fluent = fluent
         self._lock = threading.Lock()
         self._process = os.getpid()
@@ -93,7 +94,13 @@ class RunHandle:
 
     def backend_id(self, timeout: float | None = None) -> str:
         """The backend's id of this run, delivering first; raises DeliveryPending after `timeout` seconds."""
-        return self._backend_id(self.key, timeout)
+        return self._delivered.run_id(self.key, timeout)
+
+    def url(self, timeout: float | None = None) -> str | None:
+        """The page that shows this run, delivering first; None where there is none, as for a database. Raises
+        DeliveryPending after `timeout` seconds.
+        """
+        return self._delivered.page(self.key, timeout)
 
     @contextlib.contextmanager
     def as_active_mlflow(self, timeout: float | None = None) -> Iterator[str]:

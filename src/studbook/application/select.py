@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from ..domain.stored_run import Lifecycle
 from ..ports.attempt_claims import AttemptClaims
 from .ancestry import lineage_of
 from .attempts import next_attempt
+from .delivered_runs import DeliveredRuns
 from .recorder import Recorder
 from .run_catalog import RunCatalog
 from .run_opening import RunOpening
@@ -37,6 +38,7 @@ from .store_artifact import ArtifactBuilder
 @dataclass(frozen=True, slots=True, repr=False)
 class Decision:
     """A selection and the run that records it; `ref` is empty for a dry run. `reused`: it was made before.
+    `delivered` answers for that run.
 
     As text, why the winner won.
     """
@@ -44,6 +46,15 @@ class Decision:
     result: SelectionResult
     ref: str
     reused: bool = False
+    delivered: DeliveredRuns | None = field(default=None, compare=False)
+
+    def url(self, timeout: float | None = None) -> str | None:
+        """The page that shows the recording run, delivering first; None where there is none, and for a dry run.
+        Raises DeliveryPending after `timeout` seconds.
+        """
+        if self.delivered is None or not self.ref:
+            return None
+        return self.delivered.page(RunKey(self.ref), timeout)
 
     def __str__(self) -> str:
         return "\n".join(explain_winner(self.result))
@@ -91,8 +102,9 @@ class SelectModel:
         )
         recorded = [run for run in known if _readable(run)]
         if recorded and config.record.mode is RecordMode.REUSE:
-            return Decision(result, max(recorded, key=lambda run: run.attempt).ref, reused=True)
-        return Decision(result, self._store(config, result, runs, known))
+            newest = max(recorded, key=lambda run: run.attempt)
+            return Decision(result, newest.ref, reused=True, delivered=self._catalog)
+        return Decision(result, self._store(config, result, runs, known), delivered=self._catalog)
 
     def _experiments(self, config: SelectionConfig) -> tuple[str, ...]:
         """Where decisions are recorded: those of the project, and the one of the settings, if it is there yet."""

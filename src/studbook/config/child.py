@@ -149,7 +149,7 @@ def _recording(document: RunContext, parts: _Parts, fold: ChildFold | None) -> C
         project=project,
         recorder=parts.recorder,
         artifacts=parts.artifacts,
-        backend_id=no_store.run_id,
+        delivered=no_store,
         fluent=no_store,
     )
     ending: ChildEnding = (
@@ -160,9 +160,15 @@ def _recording(document: RunContext, parts: _Parts, fold: ChildFold | None) -> C
 
 
 class _NoStore:
-    """A child asks no store, so that it knows no backend's ids, and no run of it is the backend's active one."""
+    """A child asks no store, so that it knows no backend's ids or pages, and no run of it is the backend's active
+    one.
+    """
 
     def run_id(self, run_key: RunKey, timeout_s: float | None = None) -> str:
+        del timeout_s
+        raise _nothing_asked(run_key)
+
+    def page(self, run_key: RunKey, timeout_s: float | None = None) -> str | None:
         del timeout_s
         raise _nothing_asked(run_key)
 

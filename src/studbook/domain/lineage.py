@@ -33,6 +33,11 @@ class LineageNode:
         """The run key, `run:<backend id>`, or the content digest of an external model."""
         return self.run if isinstance(self.run, str) else self.run.ref
 
+    @property
+    def url(self) -> str | None:
+        """The page that shows the run, where it is known and has one."""
+        return None if isinstance(self.run, str) else self.run.url
+
     def walk(self) -> Iterator[LineageNode]:
         """This node and all below, top down."""
         yield self
@@ -112,15 +117,34 @@ class _Tree:
             yield "parent", run.parent
 
 
+@dataclass(frozen=True, slots=True)
+class LineageLine:
+    """One line of the tree as text: its branch, then the run, which may have a page."""
+
+    branch: str
+    label: str
+    url: str | None
+
+    def __str__(self) -> str:
+        return self.branch + self.label
+
+
 def render(node: LineageNode) -> list[str]:
     """The tree as text lines."""
-    return [_label(node), *_below(node, "")]
+    return [str(line) for line in lines(node)]
 
 
-def _below(node: LineageNode, indent: str) -> Iterator[str]:
+def lines(node: LineageNode) -> Iterator[LineageLine]:
+    """The tree line by line, top down."""
+    yield LineageLine("", _label(node), node.url)
+    yield from _below(node, "")
+
+
+def _below(node: LineageNode, indent: str) -> Iterator[LineageLine]:
     for child in node.children:
         last = child is node.children[-1]
-        yield f"{indent}{'└─' if last else '├─'} {child.relation}: {_label(child)}"
+        branch = f"{indent}{'└─' if last else '├─'} {child.relation}: "
+        yield LineageLine(branch, _label(child), child.url)
         yield from _below(child, indent + ("   " if last else "│  "))
 
 

@@ -71,25 +71,23 @@ class Column:
             column=text,
         )
 
-    def of(self, run: RunView, url: str | None = None) -> Cell:
+    def of(self, run: RunView) -> Cell:
         """The run's value; None where it has none."""
         if self.text == URL:
-            return url
+            return run.url
         if self.text in _ATTRIBUTES:
             return _ATTRIBUTES[self.text](run)
         kind, _, name = self.text.partition(".")
         value = _FIELDS[kind](run, name)
         return value if value is None or isinstance(value, str | int | float) else str(value)
 
-    def sort_key(
-        self, run: RunView, url: str | None = None, *, descending: bool = False
-    ) -> tuple[object, ...]:
+    def sort_key(self, run: RunView, *, descending: bool = False) -> tuple[object, ...]:
         """Sorts runs by this column, in a total order: what is missing or NaN comes last, either way.
 
         Numbers, and params that read as numbers, come before text; ties by start time and run id.
         """
         tie = (run.started_at, run.run_id)
-        value = _comparable(self.of(run, url), numeric_text=self.text.startswith("params."))
+        value = _comparable(self.of(run), numeric_text=self.text.startswith("params."))
         if value is None:
             return (True, 0, 0, *tie)
         is_text = isinstance(value, str)

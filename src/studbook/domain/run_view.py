@@ -34,7 +34,8 @@ class RunView:
     `ref` is the run key, or `run:<backend id>` for a run that has none; `parent`, `refit_of` and `subject` are
     refs too, where they name a run. `key_schema` None means that nothing says whose rules made the keys.
     `environment` holds a benchmark's comparable fields; `folds` the objective's values by fold index.
-    `artifacts` maps artifact kinds to content digests.
+    `artifacts` maps artifact kinds to content digests. `url` is a page that shows the run, where there is one: it
+    tells where the run is looked at, and is no part of what it is.
     """
 
     ref: str
@@ -70,3 +71,4 @@ class RunView:
     folds: tuple[float, ...] = ()
     lineage: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    url: str | None = field(default=None, compare=False)

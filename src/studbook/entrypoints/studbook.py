@@ -203,7 +203,13 @@ class Studbook:
             duplicates=duplicates or defaults.duplicates,
             fold_runs=defaults.fold_runs if fold_runs is None else fold_runs,
         )
-        return Sweep(self.container.sweep()(request), train, self.container.refit(), rows or _length(labels))
+        return Sweep(
+            self.container.sweep()(request),
+            train,
+            self.container.refit(),
+            rows or _length(labels),
+            self.container.catalog(),
+        )
 
     def benchmark(
         self,

@@ -10,6 +10,7 @@ from ..domain.errors import NoCompleteTrial
 from ..domain.refit_protocol import RefitProtocol
 
 if TYPE_CHECKING:
+    from ..application.delivered_runs import DeliveredRuns
     from ..application.refit import RefitReason
     from ..application.sweep_result import SweepResult, TrialRecord
     from ..application.train_context import TrainingFunction
@@ -27,11 +28,13 @@ class Sweep:
         train: TrainingFunction,
         refit: Callable[[RefitRequest], RefitMapping],
         train_size: int | None,
+        delivered: DeliveredRuns,
     ) -> None:
         self.result = result
         self._train = train
         self._refit = refit
         self._train_size = train_size
+        self._delivered = delivered
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{number} {what}" for what, number in self.result.counts().items())
@@ -46,6 +49,12 @@ class Sweep:
     def run_key(self) -> RunKey:
         """The run of the newest session."""
         return self.result.run_key
+
+    def url(self, timeout: float | None = None) -> str | None:
+        """The page that shows the run of the newest session, delivering first; None where there is none. Raises
+        DeliveryPending after `timeout` seconds.
+        """
+        return self._delivered.page(self.run_key, timeout)
 
     @property
     def trials(self) -> tuple[TrialRecord, ...]:

@@ -7,12 +7,13 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .command_line import CommandLine
-from .output import table
+from .lineage import tree_text
+from .output import Link, table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -45,14 +46,16 @@ def demo(
         cli.output.show(document, lambda: _page(done, document))
 
 
-def _document(book: Studbook, done: Demo) -> dict[str, object]:
+def _document(book: Studbook, done: Demo) -> dict[str, Any]:
     catalog = book.container.catalog()
     winner = done.decision.result.winner
     selection = book.find(done.decision.ref)
+    sweeps = {life.family: catalog.by_ref(life.sweep.run_key) for life in done.families}
     return {
         "selection": {
             "ref": done.decision.ref,
             "run_id": selection.run_id,
+            "url": selection.url,
             "reused": done.decision.reused,
             "policy": done.decision.result.policy,
             "winner": {
@@ -71,11 +74,13 @@ def _document(book: Studbook, done: Demo) -> dict[str, object]:
             {
                 "family": life.family,
                 "sweep": life.sweep.run_key,
-                "sweep_run_id": catalog.by_ref(life.sweep.run_key).run_id,
+                "sweep_run_id": sweeps[life.family].run_id,
+                "sweep_url": sweeps[life.family].url,
                 "trials": life.sweep.result.counts(),
                 "refit": life.refit.refit,
                 "benchmark": life.benchmark.ref,
                 "benchmark_run_id": life.benchmark.run_id,
+                "benchmark_url": life.benchmark.url,
             }
             for life in done.families
         ],
@@ -90,18 +95,22 @@ def _document(book: Studbook, done: Demo) -> dict[str, object]:
             "source": done.acquired.receipt.source,
         },
         "test_macro_f1": done.test_macro_f1,
-        "final_training": {"ref": done.final.ref, "run_id": done.final.run_id, "name": done.final.name},
+        "final_training": {
+            "ref": done.final.ref,
+            "run_id": done.final.run_id,
+            "url": done.final.url,
+            "name": done.final.name,
+        },
         "tracking_uri": book.settings.target.display,
         "home": book.home,
         "seconds": round(done.seconds, 3),
     }
 
 
-def _page(done: Demo, document: dict[str, object]) -> RenderableType:
+def _page(done: Demo, document: dict[str, Any]) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    from ...domain.lineage import render
     from ...domain.selection.explain import explain_winner
 
     result = done.decision.result
@@ -117,7 +126,8 @@ def _page(done: Demo, document: dict[str, object]) -> RenderableType:
         ]
         for contender in result.ranking
     ]
-    counts = [[life.family, *life.sweep.result.counts().values()] for life in done.families]
+    sweeps = zip(done.families, (each["sweep_url"] for each in document["families"]), strict=True)
+    counts = [[Link(life.family, url), *life.sweep.result.counts().values()] for life, url in sweeps]
     return Group(
         _heading("Sweeps: 3 folds a trial"),
         table(["family", "trials", "complete", "pruned", "failed", "duplicate"], counts),
@@ -131,7 +141,7 @@ def _page(done: Demo, document: dict[str, object]) -> RenderableType:
         ),
         _indented(f"macro-F1 on the held-out test images: {done.test_macro_f1:.4f}"),
         _heading("Lineage"),
-        *(_indented(line) for line in render(done.lineage)),
+        _indented(tree_text(done.lineage)),
         _heading("Next"),
         *(_indented(line) for line in _next_commands(done, document)),
         Text(f"\nThis took {done.seconds:.1f} s.", style="dim"),
@@ -144,14 +154,14 @@ def _heading(text: str) -> Text:
     return Text(f"\n{text}", style="bold")
 
 
-def _indented(line: str) -> Padding:
+def _indented(line: str | Text) -> Padding:
     from rich.padding import Padding
     from rich.text import Text
 
-    return Padding(Text(line), (0, 0, 0, 2), expand=False)
+    return Padding(Text(line) if isinstance(line, str) else line, (0, 0, 0, 2), expand=False)
 
 
-def _next_commands(done: Demo, document: dict[str, object]) -> list[str]:
+def _next_commands(done: Demo, document: dict[str, Any]) -> list[str]:
     studbook, mlflow = _program("studbook"), _program("mlflow")
     uri = str(document["tracking_uri"])
     here = Path.cwd()
@@ -160,13 +170,14 @@ def _next_commands(done: Demo, document: dict[str, object]) -> list[str]:
     if uri.startswith("memory:"):
         return [f"{studbook} demo          # the same, kept in ./mlflow.db"]
     final = done.final.ref[:16]
+    page = done.final.url
     return [
         f"cd {shlex.quote(str(here))}",
         f"{studbook} runs --stage hpo_trial --status FAILED",
         f"{studbook} select --policy best_metric",
         f"{studbook} lineage {final}",
         f"{studbook} acquire {final} --kind model --to final-model",
-        f"{mlflow} ui --backend-store-uri {uri}",
+        f"{mlflow} ui --backend-store-uri {uri}" if page is None else page,
     ]
 
 

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .command_line import CommandLine
+from .output import Link, linked
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from ...domain.lineage import LineageNode
 
 
@@ -18,13 +21,20 @@ def lineage(
     ref: Annotated[str, typer.Argument(help="A run key (12 digits of it are enough), or a backend run id.")],
 ) -> None:
     """Show the tree of a run's ancestors."""
-    from rich.text import Text
-
-    from ...domain.lineage import render
-
     with cli.open_book() as book:
         tree = book.lineage(book.find(ref))
-    cli.output.show(_document(tree), lambda: Text("\n".join(render(tree))))
+    cli.output.show(_document(tree), lambda: tree_text(tree))
+
+
+def tree_text(tree: LineageNode) -> Text:
+    """The tree, each run a link to its page."""
+    from rich.text import Text
+
+    from ...domain.lineage import lines
+
+    return Text("\n").join(
+        Text(line.branch).append_text(linked(Link(line.label, line.url))) for line in lines(tree)
+    )
 
 
 def _document(node: LineageNode) -> dict[str, object]:
@@ -36,5 +46,6 @@ def _document(node: LineageNode) -> dict[str, object]:
         "name": known.name if known else None,
         "status": known.status if known else None,
         "run_id": known.run_id if known else None,
+        "url": node.url,
         "children": [_document(child) for child in node.children],
     }

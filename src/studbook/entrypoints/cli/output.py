@@ -108,7 +108,7 @@ _UNBOUNDED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A cell that leads to a page, where the terminal can; without one it is plain text."""
+    """A text that leads to a page, where the terminal can; without one it is plain text."""
 
     text: str
     url: str | None
@@ -141,12 +141,19 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, whole: Co
     return built
 
 
-def _table_cell(cell: object) -> Text:
+def linked(link: Link) -> Text:
+    """The text, which leads to its page where the terminal can."""
     from rich.style import Style
     from rich.text import Text
 
-    if isinstance(cell, Link) and cell.url is not None:
-        return Text(cell.text, style=Style(link=cell.url))
+    return Text(link.text, style="" if link.url is None else Style(link=link.url))
+
+
+def _table_cell(cell: object) -> Text:
+    from rich.text import Text
+
+    if isinstance(cell, Link):
+        return linked(cell)
     return Text("-" if cell is None else str(cell))
 
 

@@ -15,9 +15,10 @@ from .output import Link, table
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from ...application.list_runs import ListedRun, ListRuns
+    from ...application.list_runs import ListRuns
     from ...domain.run_columns import Column
     from ...domain.run_filter import RunFilter
+    from ...domain.run_view import RunView
     from ..studbook import Studbook
 
 _WHEN = "a time (UTC), or so long ago, as 2h or 3d."
@@ -114,7 +115,7 @@ def _narrowed(
 
 
 def _answer(
-    cli: CommandLine, found: Iterator[ListedRun], shown: Sequence[Column] | None, *, as_csv: bool
+    cli: CommandLine, found: Iterator[RunView], shown: Sequence[Column] | None, *, as_csv: bool
 ) -> int:
     """Say it in the form that is wanted; how many runs there were."""
     if as_csv:
@@ -128,13 +129,13 @@ def _answer(
     return len(held)
 
 
-def _csv(found: Iterable[ListedRun], shown: Sequence[Column] | None) -> Iterator[Sequence[object]]:
+def _csv(found: Iterable[RunView], shown: Sequence[Column] | None) -> Iterator[Sequence[object]]:
     from ...domain.run_columns import ATTRIBUTES, Column
 
     columns = [Column(name) for name in ATTRIBUTES] if shown is None else shown
     yield [column.text for column in columns]
     for each in found:
-        yield [column.of(each.view, each.url) for column in columns]
+        yield [column.of(each) for column in columns]
 
 
 _COLUMNS = ["run key", "stage", "status", "started", "name", "metrics", "reason"]
@@ -142,7 +143,7 @@ _CELL_WIDTH = 100
 """Characters."""
 
 
-def _default_page(held: Sequence[ListedRun]) -> RenderableType:
+def _default_page(held: Sequence[RunView]) -> RenderableType:
     """A table without the columns that would be empty."""
     rows = [_row(each) for each in held]
     filled = [index for index in range(len(_COLUMNS)) if any(str(row[index]) for row in rows)]
@@ -153,11 +154,10 @@ def _default_page(held: Sequence[ListedRun]) -> RenderableType:
     )
 
 
-def _row(each: ListedRun) -> list[object]:
-    run = each.view
+def _row(run: RunView) -> list[object]:
     names = [name for name, _ in run.objectives] or sorted(run.metrics)
     return [
-        Link(_short(run.ref), each.url),
+        Link(_short(run.ref), run.url),
         run.stage or "",
         run.status,
         _minute(datetime.fromtimestamp(run.started_at / 1000, UTC)),
@@ -167,11 +167,11 @@ def _row(each: ListedRun) -> list[object]:
     ]
 
 
-def _page_of(shown: Sequence[Column]) -> Callable[[Sequence[ListedRun]], RenderableType]:
+def _page_of(shown: Sequence[Column]) -> Callable[[Sequence[RunView]], RenderableType]:
     """A table of the columns that were asked for."""
 
-    def page(held: Sequence[ListedRun]) -> RenderableType:
-        rows = [[_cell(column.of(each.view, each.url), each.url) for column in shown] for each in held]
+    def page(held: Sequence[RunView]) -> RenderableType:
+        rows = [[_cell(column.of(each), each.url) for column in shown] for each in held]
         return table([column.text for column in shown], rows)
 
     return page
@@ -202,10 +202,9 @@ def shortened(parts: Sequence[str], between: str) -> str:
     return shown
 
 
-def _document(each: ListedRun, shown: Sequence[Column] | None) -> dict[str, object]:
-    run = each.view
+def _document(run: RunView, shown: Sequence[Column] | None) -> dict[str, object]:
     if shown is not None:
-        return {column.text: column.of(run, each.url) for column in shown}
+        return {column.text: column.of(run) for column in shown}
     return {
         "ref": run.ref,
         "run_id": run.run_id,
@@ -222,7 +221,7 @@ def _document(each: ListedRun, shown: Sequence[Column] | None) -> dict[str, obje
         "attempt": run.attempt,
         "started_at": datetime.fromtimestamp(run.started_at / 1000, UTC),
         "ended_at": None if run.ended_at is None else datetime.fromtimestamp(run.ended_at / 1000, UTC),
-        "url": each.url,
+        "url": run.url,
         "params": run.params,
         "metrics": run.metrics,
     }

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .command_line import CommandLine
-from .output import table
+from .output import Link, linked, table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.text import Text
 
     from ...application.select import Decision
     from ...domain.selection.result import SelectionResult
@@ -40,11 +41,17 @@ def select(
         changes["scope"] = {key: value for key, value in scope.items() if value}
     with cli.open_book() as book:
         decision = book.select(policy, dry_run=dry_run, **changes)
-    document = {"ref": decision.ref or None, "reused": decision.reused, **decision.result.document()}
-    cli.output.show(document, lambda: _page(decision))
+        url = decision.url()
+    document = {
+        "ref": decision.ref or None,
+        "url": url,
+        "reused": decision.reused,
+        **decision.result.document(),
+    }
+    cli.output.show(document, lambda: _page(decision, url))
 
 
-def _page(decision: Decision) -> RenderableType:
+def _page(decision: Decision, url: str | None) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
@@ -62,13 +69,21 @@ def _page(decision: Decision) -> RenderableType:
         ]
         for contender in result.ranking
     ]
-    recorded = f"recorded as {decision.ref[:16]}" if decision.ref else "dry run: nothing stored"
     return Group(
         table(["rank", "family", "trial", *(_title(result, alias) for alias in aliases), "score"], rows),
         Text(""),
         *(Text(line) for line in explain_winner(result)),
-        Text(f"{recorded}{' (decided before)' if decision.reused else ''}", style="dim"),
+        _recorded(decision, url),
     )
+
+
+def _recorded(decision: Decision, url: str | None) -> Text:
+    from rich.text import Text
+
+    if not decision.ref:
+        return Text("dry run: nothing stored", style="dim")
+    where = Text("recorded as ", style="dim").append_text(linked(Link(decision.ref[:16], url)))
+    return where.append(" (decided before)" if decision.reused else "")
 
 
 def _title(result: SelectionResult, alias: str) -> str:

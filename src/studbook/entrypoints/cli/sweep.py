@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .command_line import CommandLine
-from .output import table
+from .output import Link, linked, table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from ..studbook import Studbook
     from ..sweep_handle import Sweep
 
 
@@ -51,24 +53,35 @@ def sweep(
             revision=study.revision,
         )
         refit = done.refit() if study.refit else None
+        url = done.url()
+        pages = _pages(book, done) if url else {}
     document = {
         "study_key": done.study.key,
         "sweep": done.run_key,
+        "url": url,
         "outcome": done.result.outcome,
         "counts": done.result.counts(),
         "trials": done.trials,
         "refit": refit.refit if refit else None,
     }
-    cli.output.show(document, lambda: _page(done))
+    cli.output.show(document, lambda: _page(done, url, pages))
 
 
-def _page(done: Sweep) -> RenderableType:
+def _pages(book: Studbook, done: Sweep) -> dict[str, str | None]:
+    """The pages of the study's trials, by run key."""
+    from ...domain.stage import Stage
+
+    trials = book.container.catalog().find([Stage.TRIAL], study_key=done.study.key)
+    return {trial.ref: trial.url for trial in trials}
+
+
+def _page(done: Sweep, url: str | None, pages: Mapping[str, str | None]) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
     rows = [
         [
-            trial.number,
+            Link(str(trial.number), pages.get(trial.run_key)),
             trial.state,
             ", ".join(f"{name}={value}" for name, value in trial.params.items()),
             ", ".join(f"{name}={value:.5g}" for name, value in (trial.values or {}).items()),
@@ -77,4 +90,7 @@ def _page(done: Sweep) -> RenderableType:
         for trial in done.trials
     ]
     counts = ", ".join(f"{number} {what}" for what, number in done.result.counts().items())
-    return Group(table(["trial", "state", "params", "values", "error"], rows), Text(f"\n{counts}"))
+    return Group(
+        table(["trial", "state", "params", "values", "error"], rows),
+        Text(f"\n{counts}: ").append_text(linked(Link(done.run_key[:16], url))),
+    )
