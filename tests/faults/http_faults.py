@@ -7,6 +7,7 @@ import http.client
 import os
 import re
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade"})
 _WAIT_S = 30.0
@@ -181,9 +182,10 @@ class _Rule:
 
 
 class FaultyProxy:
-    """Thread-safe. Listens while it is entered, unless it is `down`."""
+    """Thread-safe; with `tls`, an https server. Listens while it is entered, unless it is `down`."""
 
-    def __init__(self, upstream: str) -> None:
+    def __init__(self, upstream: str, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self._upstream = urlsplit(upstream).netloc
         self._rules: list[_Rule] = []
         self._recorded: list[Recorded] = []
@@ -198,7 +200,7 @@ class FaultyProxy:
     @property
     def uri(self) -> str:
         """Where it listens; the same when it comes up again."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}"
 
     def on(self, pattern: str, fault: Fault, *, times: int | None = 1, method: str | None = None) -> None:
         """Break the next `times` (None: all) requests whose path and query match; the oldest rule goes first."""
@@ -241,6 +243,8 @@ class FaultyProxy:
         handler = cast("Callable[..., Any]", type("Handler", (_Handler,), {"proxy": self}))
         self._listener = _Listener(("127.0.0.1", self._port), handler)
         self._port = int(self._listener.server_address[1])
+        if self._tls is not None:
+            self._listener.socket = self._tls.wrap_socket(self._listener.socket, server_side=True)
         threading.Thread(target=self._listener.serve_forever, args=(0.01,), daemon=True).start()
 
     def __enter__(self) -> FaultyProxy:
@@ -271,7 +275,9 @@ class FaultyProxy:
         """What the server behind answers."""
         connection = http.client.HTTPConnection(self._upstream, timeout=_WAIT_S)
         try:
-            connection.request(method, path, body, dict(headers))
+            # Whoever takes this for an HTTP proxy names the whole address, which is nothing for a server.
+            place = urlunsplit(("", "", *urlsplit(path)[2:]))
+            connection.request(method, place, body, dict(headers))
             answer = connection.getresponse()
             content = answer.read()
             kept = {name: value for name, value in answer.getheaders() if name.lower() not in _HOP_BY_HOP}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import configparser
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -30,20 +32,25 @@ class Server:
 
 
 @contextmanager
-def bare_app(folder: Path, empty_database: Path, port: int | None = None) -> Iterator[Server]:
+def bare_app(
+    folder: Path, empty_database: Path, port: int | None = None, artifact_root: str | None = None
+) -> Iterator[Server]:
     """One process that serves runs and artifacts from `folder`, on a copy of the SQLite database, or on what an
     earlier one left there.
     """
     database = _server(folder, port).database
     if not database.exists():
         shutil.copy(empty_database, database)
-    with bare_app_on(f"sqlite:///{database}", folder, port) as server:
+    with bare_app_on(f"sqlite:///{database}", folder, port, artifact_root) as server:
         yield server
 
 
 @contextmanager
-def bare_app_on(database: str, folder: Path, port: int | None = None) -> Iterator[Server]:
-    """One process that serves the runs of the database at this URI, and artifacts from `folder`.
+def bare_app_on(
+    database: str, folder: Path, port: int | None = None, artifact_root: str | None = None
+) -> Iterator[Server]:
+    """One process that serves the runs of the database at this URI, and artifacts from `folder`; with an
+    `artifact_root` none, and it tells its clients to go there.
 
     The variables with an underscore are MLflow's own way to tell its workers what the command line said.
     """
@@ -51,10 +58,11 @@ def bare_app_on(database: str, folder: Path, port: int | None = None) -> Iterato
     command = [sys.executable, "-m", "uvicorn", "mlflow.server.fastapi_app:app", "--log-level", "warning"]
     settings = {
         "_MLFLOW_SERVER_FILE_STORE": database,
-        "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
-        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
-        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(server.artifacts),
+        "_MLFLOW_SERVER_ARTIFACT_ROOT": artifact_root or "mlflow-artifacts:/",
     }
+    if artifact_root is None:
+        settings["_MLFLOW_SERVER_SERVE_ARTIFACTS"] = "true"
+        settings["_MLFLOW_SERVER_ARTIFACT_DESTINATION"] = str(server.artifacts)
     with _running(server, command, settings, folder) as running:
         yield running
 
@@ -63,10 +71,30 @@ def bare_app_on(database: str, folder: Path, port: int | None = None) -> Iterato
 def command_line(folder: Path) -> Iterator[Server]:
     """`mlflow server` with one worker, which makes its database itself."""
     server = _server(folder)
-    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{server.database}"]
-    command += ["--artifacts-destination", str(server.artifacts)]
-    with _running(server, command, {}, folder) as running:
+    with _running(server, _command_line(server), {}, folder) as running:
+        yield running
+
+
+@contextmanager
+def basic_auth(folder: Path, username: str, password: str) -> Iterator[Server]:
+    """`mlflow server` that asks for a name and a password; this one is its administrator."""
+    server = _server(folder)
+    settings = {
+        "MLFLOW_AUTH_CONFIG_PATH": str(folder / "auth.ini"),
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_hex(),
+    }
+    config = configparser.ConfigParser(interpolation=None)
+    config["mlflow"] = {
+        "default_permission": "READ",
+        "database_uri": f"sqlite:///{folder / 'auth.db'}",
+        "admin_username": username,
+        "admin_password": password,
+        "authorization_function": "mlflow.server.auth:authenticate_request_basic_auth",
+    }
+    with (folder / "auth.ini").open("w") as file:
+        config.write(file)
+    command = [*_command_line(server), "--app-name", "basic-auth"]
+    with _running(server, command, settings, folder) as running:
         yield running
 
 
@@ -75,6 +103,12 @@ def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
+
+
+def _command_line(server: Server) -> list[str]:
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{server.database}"]
+    return [*command, "--artifacts-destination", str(server.artifacts)]
 
 
 def _server(folder: Path, port: int | None = None) -> Server:

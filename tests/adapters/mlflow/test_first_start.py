@@ -154,3 +154,52 @@ def test_a_place_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(TrackingUnavailable):
         make(tmp_path / "file" / "mlflow.db")
+
+
+@pytest.fixture(scope="module")
+def older_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What an MLflow of some releases ago made, by its own migrations."""
+    import mlflow
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+    from mlflow.store.tracking.dbmodels.initial_models import Base
+    from sqlalchemy import create_engine
+
+    database = tmp_path_factory.mktemp("older") / "mlflow.db"
+    migrations = Path(mlflow.__file__).parent / "store" / "db_migrations"
+    config = Config(migrations / "alembic.ini")
+    config.set_main_option("script_location", str(migrations))
+    config.set_main_option("sqlalchemy.url", f"sqlite:///{database}")
+    *_, older = [
+        each.revision
+        for each, _ in zip(ScriptDirectory(str(migrations)).walk_revisions(), range(6), strict=False)
+    ]
+    engine = create_engine(f"sqlite:///{database}")
+    Base.metadata.create_all(engine)
+    engine.dispose()
+    command.upgrade(config, older)
+    return database
+
+
+def test_an_older_mlflows_database_is_left_alone_and_opens_once_it_was_upgraded(
+    older_database: Path, tmp_path: Path
+) -> None:
+    database = Path(shutil.copy(older_database, tmp_path / "mlflow.db"))
+    before = database.read_bytes()
+    ((older,),) = execute(database, "SELECT version_num FROM alembic_version")
+    with pytest.raises(StoreSchemaMismatch) as mismatch:
+        make(database)
+    assert database.read_bytes() == before
+    problem, cure = mismatch.value.problem, mismatch.value.cure
+    assert str(older) in problem
+    assert str(mismatch.value.details["expected"]) in problem
+    assert "back the file up" in cure
+    upgrade = cure.partition("mlflow db upgrade ")[2]
+    subprocess.run(
+        [sys.executable, "-m", "mlflow", "db", "upgrade", upgrade],
+        check=True,
+        capture_output=True,
+        cwd=tmp_path,
+    )
+    make(database)

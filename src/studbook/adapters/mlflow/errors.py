@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -21,11 +22,16 @@ from .sql_errors import Trouble, database_trouble
 
 if TYPE_CHECKING:
     from requests import RequestException
+    from urllib3.exceptions import SSLError
 
 UNKNOWN = "unknown"
 """`details["outcome"]` of a write that the backend may have done all the same."""
 NO_MLFLOW = "NO_MLFLOW"
 """`details["code"]` when something answers, but no MLflow: repeating soon will not help."""
+TLS = "TLS"
+"""`details["code"]` when no trusted connection came about: repeating soon will not help either."""
+PROXY = "PROXY"
+"""`details["code"]` when the way leads through a proxy that cannot be used."""
 
 _TRANSIENT_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 _NOT_DONE_STATUS = frozenset({408, 429})
@@ -48,6 +54,8 @@ _DENIED_CODES = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", "CUSTOMER_UNA
 _MISSING_CODES = frozenset({"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"})
 # What a program error in the SQL store ends as: `INTERNAL_ERROR`, caused by one of these.
 _PROGRAM_ERRORS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError)
+# What OpenSSL says when the other side does not speak TLS at all: some of its versions, and others.
+_NO_TLS_THERE = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
 _CREDENTIALS = re.compile(r"://[^/\s@]*@")
 _LONGEST = 200
 
@@ -143,13 +151,21 @@ def unreadable_answer(status: int, *, writes: bool) -> TrackingUnavailable:
 
 
 def no_answer(error: Exception, *, writes: bool = False) -> TrackingError:
-    """Our error for a request that was not answered: `code` is UNREACHABLE, TIMEOUT or CONNECTION_LOST."""
+    """Our error for a request that was not answered: `code` is UNREACHABLE, PROXY, TLS, TIMEOUT or
+    CONNECTION_LOST.
+    """
     from requests import RequestException
 
     cause = error if isinstance(error, RequestException) else error.__cause__ or error.__context__
+    if type(cause) is OSError and cause.errno is None:
+        return _no_tls(str(cause))  # what requests says of a certificate's file that is not there
     if not isinstance(cause, RequestException):
         return translation(error)
     kind, reason = _reason(cause)
+    if kind == TLS:
+        return _no_tls(reason)
+    if kind == PROXY:
+        return _no_proxy(reason)
     if kind == "UNREACHABLE":
         return _unavailable(f"it cannot be reached ({reason})", code=kind)
     details: dict[str, object] = {"outcome": UNKNOWN} if writes else {}
@@ -163,7 +179,9 @@ def _reason(error: RequestException) -> tuple[str, str]:
         ConnectTimeoutError,
         MaxRetryError,
         NewConnectionError,
+        ProxyError,
         ReadTimeoutError,
+        SSLError,
         TimeoutError,  # noqa: A004
     )
 
@@ -171,6 +189,10 @@ def _reason(error: RequestException) -> tuple[str, str]:
     if isinstance(inner, MaxRetryError):
         inner = inner.reason
     name = type(inner if isinstance(inner, Exception) else error).__name__
+    if isinstance(inner, ProxyError):
+        return PROXY, str(inner.args[0])
+    if isinstance(inner, SSLError) and (untrusted := _before_sending(inner)):
+        return TLS, untrusted
     if isinstance(inner, ConnectTimeoutError | NewConnectionError) or isinstance(error, ConnectTimeout):
         return "UNREACHABLE", name
     if isinstance(inner, ReadTimeoutError | TimeoutError) or isinstance(error, Timeout):
@@ -187,7 +209,11 @@ def _database_trouble(error: Exception) -> tuple[Trouble, str] | None:
 
 def _of_database(said: str, trouble: Trouble, code: str) -> TrackingError:
     if trouble is Trouble.DENIED:
-        return _denied(said, code=code)
+        return TrackingDenied(
+            f"the tracking database refuses these credentials: {said}",
+            cure="check the user and the password of the tracking URI, and what this user may do",
+            code=code,
+        )
     if trouble is Trouble.NO_DATABASE:
         return TrackingUnavailable(
             f"the tracking database is not there: {said}",
@@ -195,6 +221,14 @@ def _of_database(said: str, trouble: Trouble, code: str) -> TrackingError:
             code=str(trouble),
         )
     return _unavailable(said, code=code)
+
+
+def _before_sending(error: SSLError) -> str | None:
+    """Why the handshake failed; None when the connection may have broken later, with the request under way."""
+    cause = error.args[0]
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return cause.verify_message
+    return cause.reason if isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS_THERE else None
 
 
 def _is_server_error(status: int) -> bool:
@@ -223,7 +257,8 @@ def _no_run(run_id: str, code: str | None) -> RunNotFound:
 def _denied(said: str, **details: object) -> TrackingDenied:
     return TrackingDenied(
         f"the tracking backend refuses these credentials: {said}",
-        cure="check the credentials that MLflow uses for this target",
+        cure="set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, to credentials that "
+        "the server knows and that may do this",
         **details,
     )
 
@@ -233,6 +268,23 @@ def _unavailable(said: str, **details: object) -> TrackingUnavailable:
         f"the tracking backend cannot serve now: {said}",
         cure="repeat later; check that the server runs, or that the database is writable",
         **details,
+    )
+
+
+def _no_tls(reason: str) -> TrackingUnavailable:
+    return TrackingUnavailable(
+        f"there is no secure connection to the tracking backend: {_first_line(reason)}",
+        cure="name the certificate that it can be trusted by in MLFLOW_TRACKING_SERVER_CERT_PATH; check that the "
+        "tracking URI should begin with https:",
+        code=TLS,
+    )
+
+
+def _no_proxy(reason: str) -> TrackingUnavailable:
+    return TrackingUnavailable(
+        f"the proxy on the way to the tracking backend does not serve: {_first_line(reason)}",
+        cure="check HTTP_PROXY and HTTPS_PROXY; name the backend's host in NO_PROXY to reach it without",
+        code=PROXY,
     )
 
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from ...domain.errors import TrackingUnavailable
-from .errors import NO_MLFLOW
+from .errors import NO_MLFLOW, TLS
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
 T = TypeVar("T")
+
+_STAYS = frozenset({NO_MLFLOW, TLS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Patience:
 
 
 def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, TrackingUnavailable) and error.details.get("code") != NO_MLFLOW
+    return isinstance(error, TrackingUnavailable) and error.details.get("code") not in _STAYS
 
 
 ONCE = Patience(attempts=1)

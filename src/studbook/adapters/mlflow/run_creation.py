@@ -137,11 +137,18 @@ class RunCreation:
                         raise
         if experiment.lifecycle_stage != Lifecycle.ACTIVE:
             raise ExperimentDeleted(
-                f"the experiment {name!r} is deleted", cure="restore it, or use another name", experiment=name
+                f"the experiment {name!r} is deleted",
+                cure="use another name, or restore it: mlflow experiments restore "
+                f"--experiment-id {experiment.experiment_id}",
+                experiment=name,
             )
         return str(experiment.experiment_id)
 
 
 def run_deleted(run_id: str) -> RunDeleted:
     """The run is in the bin."""
-    return RunDeleted(f"the run {run_id} is deleted", cure="restore it in the backend", run_id=run_id)
+    return RunDeleted(
+        f"the run {run_id} is deleted",
+        cure=f"restore it: mlflow runs restore --run-id {run_id}",
+        run_id=run_id,
+    )
