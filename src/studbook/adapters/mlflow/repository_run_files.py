@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ...domain.errors import ArtifactNotFound, TrackingError, TrackingRefused
 from ..file_copy import CopiedFile, hash_file
 from .errors import translated
+from .s3_errors import s3_translated
 
 if TYPE_CHECKING:
     from mlflow.store.artifact.artifact_repo import ArtifactRepository
@@ -80,13 +81,13 @@ class RepositoryRunFiles:
     def _upload(self, named: Path, place: PurePosixPath) -> None:
         check_place(place)
         folder = None if place.parent == PurePosixPath() else str(place.parent)
-        with translated():
+        with translated(), s3_translated():
             self._repository.log_artifact(str(named), folder)  # type: ignore[no-untyped-call]
 
     def _download(self, path: str, folder: Path) -> Path:
         arrived = folder / path
         try:
-            with translated():
+            with translated(), s3_translated():
                 self._repository.download_artifacts(path, str(folder))  # type: ignore[no-untyped-call]
         except TrackingError as error:
             if self._holds(path):
@@ -105,7 +106,7 @@ class RepositoryRunFiles:
         return any(entry == path and not is_folder for entry, is_folder, _ in entries)
 
     def _entries(self, folder: str | None) -> list[tuple[str, bool, int | None]]:
-        with translated():
+        with translated(), s3_translated():
             listing = self._repository.list_artifacts(folder)
         return [
             (str(entry.path), bool(entry.is_dir), None if entry.is_dir else entry.file_size)
