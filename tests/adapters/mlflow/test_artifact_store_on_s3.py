@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -196,6 +197,19 @@ def test_a_file_that_does_not_arrive_as_it_was_leaves_nothing_and_a_repetition_s
     store.close()
 
 
+def test_an_experiment_that_was_made_for_a_bucket_keeps_its_artifacts_there(
+    bucket: str, database: str, store: MlflowArtifactStore, tmp_path: Path
+) -> None:
+    MlflowClient(database).create_experiment("by hand", artifact_location=f"s3://{s3.BUCKET}/by-hand")
+    tracking = MlflowTrackingStore(database, run_key_tag=RUN_KEY_TAG)
+    run_id = tracking.create_run(NewRun(RunKey.of({"in": "a bucket"}), "by hand", "run", 1, {}))
+    tracking.close()
+    (tmp_path / "file").write_bytes(b"content")
+    store.put_file(run_id, tmp_path / "file", "notes/file")
+    there = s3.client(bucket).get_object(Bucket=s3.BUCKET, Key=f"by-hand/{run_id}/artifacts/notes/file")
+    assert there["Body"].read() == b"content"
+
+
 def heard(store: MlflowArtifactStore, run_id: str, tmp_path: Path) -> list[StudbookError]:
     """What a listing, a reader and an upload hear."""
     (tmp_path / "file").write_bytes(b"content")
@@ -223,6 +237,18 @@ def test_without_credentials_the_cure_names_what_to_set(
     for error in heard(store, run_id, tmp_path):
         assert isinstance(error, TrackingDenied)
         assert "AWS_ACCESS_KEY_ID" in error.cure
+    store.close()
+
+
+def test_without_the_buckets_client_the_package_is_named(
+    database: str, bucket: str, run_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", f"{bucket}/without-a-client")
+    store = MlflowArtifactStore(database)
+    for error in heard(store, run_id, tmp_path):
+        assert isinstance(error, TrackingUnavailable)
+        assert error.cure.endswith("pip install boto3")
     store.close()
 
 

@@ -25,6 +25,7 @@ from .local_run_files import LocalRunFiles
 from .patience import ONCE, Patience
 from .repository_run_files import RepositoryRunFiles
 from .rest_calls import TIMEOUT_S
+from .s3_errors import s3_translated
 from .server_run_files import ARTIFACTS, ServerRunFiles
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ class MlflowArtifactStore:
                 return ServerRunFiles(calls, path)
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-        with translated():
+        with translated(), s3_translated():
             return RepositoryRunFiles(get_artifact_repository(root, tracking_uri=self._backend.uri))
 
     def _store(self) -> MlflowStore:

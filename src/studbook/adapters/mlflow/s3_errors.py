@@ -15,9 +15,17 @@ _LONGEST = 200
 
 @contextmanager
 def s3_translated() -> Iterator[None]:
-    """Raise an error of S3's client as one of the TrackingError tree; `details["code"]` is S3's error code."""
+    """Raise an error of S3's client as one of the TrackingError tree; `details["code"]` is S3's error code, or
+    NO_CLIENT where MLflow finds none installed.
+    """
     try:
         yield
+    except ImportError as error:
+        raise TrackingUnavailable(
+            f"the place of these artifacts needs the package {error.name}, which is not installed",
+            cure=f"install it where studbook runs: pip install {error.name}",
+            code="NO_CLIENT",
+        ) from error
     except _s3_errors() as error:
         raise _translation(error) from error
 
