@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from studbook.application.list_runs import ListRuns, Sorting
 from studbook.application.spill import spill
-from studbook.domain.errors import KeyAmbiguous, KeyReferenceInvalid
+from studbook.domain.errors import ExperimentNotFound, KeyAmbiguous, KeyReferenceInvalid
 from studbook.domain.run import RunStatus
 from studbook.domain.run_columns import Column
 from studbook.domain.run_filter import MetricBound, RunFilter
@@ -137,7 +137,19 @@ def test_experiments_may_be_named(world: World) -> None:
     (name, *_) = sorted({run.experiment for run in world.runs()})
     expected = [r.name for r in world.store.find(RunQuery((name,), ANY_STATUS))]
     assert names(listing(world)(RunFilter(), experiments=(name,))) == expected
-    assert names(listing(world)(RunFilter(), experiments=("no such",))) == []
+    with pytest.raises(ExperimentNotFound) as misspelt:
+        listing(world)(RunFilter(), experiments=(f"{name}x",))
+    assert repr(name) in misspelt.value.cure
+    with pytest.raises(ExperimentNotFound):
+        listing(world)(RunFilter(), experiments=(name, "no such"))
+
+
+def test_a_deleted_experiment_is_listed_only_with_what_is_in_the_bin(world: World) -> None:
+    (name, *_) = sorted({run.experiment for run in world.runs()})
+    world.store.delete_experiment(name)
+    with pytest.raises(ExperimentNotFound):
+        listing(world)(RunFilter(), experiments=(name,))
+    assert names(listing(world)(EVERYTHING, experiments=(name,)))
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from ..domain.run_columns import Column
 from ..domain.run_filter import RunFilter
 from ..domain.run_view import RunView
 from ..domain.stage import Stage
+from ..domain.stored_run import Lifecycle
 from ..ports.run_query import Order, RunQuery
 from .run_catalog import RunCatalog
 from .spill import is_spilled
@@ -42,12 +43,15 @@ class ListRuns:
         sorting: Sorting = Sorting(),
         limit: int | None = None,
     ) -> Iterator[RunView]:
-        """The matches; flushes first. `experiments` defaults to those of the project.
+        """The matches; flushes first. `experiments` defaults to those of the project; one that is
+        not there raises ExperimentNotFound.
 
         With a limit and no column: the newest so many. With a column, no more than `limit` runs are held.
         """
         self._catalog.catch_up()
         held = self._catalog.experiments() if experiments is None else experiments
+        if experiments is not None and Lifecycle.DELETED not in wanted.lifecycles:
+            self._catalog.check_experiments(experiments)
         if sorting.column is None:
             return self._by_start(wanted, held, limit, descending=sorting.descending)
         key = _key(sorting.column, descending=sorting.descending)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from difflib import get_close_matches
 from heapq import merge
 
-from ..domain.errors import RunNotFound
+from ..domain.errors import ExperimentNotFound, RunNotFound
 from ..domain.key_reference import FEWEST_DIGITS
 from ..domain.keys import RunKey
 from ..domain.legacy_join import join_legacy
@@ -55,6 +56,20 @@ class RunCatalog:
         return tuple(
             name for name in self._store.experiments() if name.startswith(prefix) or name in project.elsewhere
         )
+
+    def check_experiments(self, names: Collection[str]) -> None:
+        """Raises ExperimentNotFound for a name that no active experiment has."""
+        there = self._store.experiments()
+        for name in names:
+            if name not in there:
+                near = get_close_matches(name, there, n=1)
+                raise ExperimentNotFound(
+                    f"there is no experiment {name!r:.200}",
+                    cure=f"did you mean {near[0]!r}?"
+                    if near
+                    else "check the name and the tracking URI; it may be in the bin",
+                    experiment=name,
+                )
 
     def find(
         self,

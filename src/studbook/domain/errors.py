@@ -197,6 +197,12 @@ class RunDeleted(TrackingRefused):
     """The run was deleted in the backend, and takes no writes."""
 
 
+class ExperimentNotFound(TrackingError):
+    """No active experiment has this name."""
+
+    exit_code = 3
+
+
 class ExperimentDeleted(TrackingRefused):
     """An experiment of this name exists but is deleted."""
 

@@ -17,6 +17,8 @@ from studbook.domain.errors import TrackingDenied
 from studbook.domain.store_writes import RecordBatch
 from studbook.ports.contract.tracking_examples import RUN_KEY_TAG, fresh_name, new_run
 
+from .round_trip import works
+
 NAME, PASSWORD = "keeper", "a-long-password-1"
 READER, READERS_PASSWORD = "visitor", "another-password-2"
 
@@ -40,20 +42,6 @@ def log_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
         monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", password)
 
     return log_in
-
-
-def works(uri: str, tmp_path: Path) -> str:
-    """A run and a file go there; the run's id."""
-    store = MlflowTrackingStore(uri, run_key_tag=RUN_KEY_TAG)
-    run_id = store.create_run(new_run(fresh_name()))
-    store.record(run_id, RecordBatch(tags={"t": "1"}))
-    files = MlflowArtifactStore(uri)
-    (tmp_path / "file").write_bytes(b"content")
-    files.put_file(run_id, tmp_path / "file", "notes/file")
-    assert files.read(run_id, "notes/file") == b"content"
-    for each in (store, files):
-        each.close()
-    return run_id
 
 
 def refusals(uri: str, run_id: str) -> list[TrackingDenied]:

@@ -17,8 +17,9 @@ from studbook.adapters.mlflow.artifact_store import MlflowArtifactStore
 from studbook.adapters.mlflow.patience import Patience
 from studbook.adapters.mlflow.tracking_store import MlflowTrackingStore
 from studbook.domain.errors import StudbookError, TrackingUnavailable
-from studbook.domain.store_writes import RecordBatch
 from studbook.ports.contract.tracking_examples import RUN_KEY_TAG, fresh_name, new_run
+
+from .round_trip import works
 
 CERTIFICATE = "MLFLOW_TRACKING_SERVER_CERT_PATH"
 INSECURE = "MLFLOW_TRACKING_INSECURE_TLS"
@@ -61,20 +62,6 @@ def told(uri: str, code: str) -> TrackingUnavailable:
     for error in (asked.value, written.value):
         assert (error.details["code"], error.details.get("outcome")) == (code, None)
     return asked.value
-
-
-def works(uri: str, tmp_path: Path) -> None:
-    """Runs and files go there, and come back."""
-    store = MlflowTrackingStore(uri, run_key_tag=RUN_KEY_TAG)
-    run_id = store.create_run(new_run(fresh_name()))
-    store.record(run_id, RecordBatch(params={"p": "1"}))
-    assert store.get_run(run_id).params == {"p": "1"}
-    files = MlflowArtifactStore(uri)
-    (tmp_path / "file").write_bytes(b"content")
-    files.put_file(run_id, tmp_path / "file", "notes/file")
-    assert files.read(run_id, "notes/file") == b"content"
-    for each in (store, files):
-        each.close()
 
 
 def test_an_unknown_certificate_is_refused_before_anything_is_sent(secure: FaultyProxy) -> None:
