@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import create_engine
 
 from studbook.adapters.mlflow import sql_run_reading, sql_schema
 from studbook.adapters.mlflow.sql_session import snapshot
@@ -193,6 +194,13 @@ def execute(path: Path, *statements: str) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         for statement in statements:
             connection.execute(statement)
+
+
+def test_the_tables_of_the_installed_mlflow_are_known(new_store: StoreMaker) -> None:
+    engine = create_engine(f"sqlite:///{database(new_store())}")
+    with engine.connect() as connection:
+        assert sql_schema.schema_of(connection) == (sql_schema.Schema.KNOWN, "")
+    engine.dispose()
 
 
 @pytest.mark.parametrize(

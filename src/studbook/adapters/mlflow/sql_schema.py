@@ -1,4 +1,4 @@
-"""Whether a tracking database is one whose tables we know: of a tested revision, with the columns that are read."""
+"""Whether a tracking database is one whose tables we know: of a known revision, with the columns that are read."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ if TYPE_CHECKING:
 
 KNOWN_REVISIONS = frozenset(
     {
-        "6f8d9c3b2a1e",  # mlflow 3.15.0
-        "dc11669786a5",  # mlflow 3.17.2
+        "6f8d9c3b2a1e",  # mlflow 3.15
+        "b7e2c1a4d9f3",  # mlflow 3.16
+        "dc11669786a5",  # mlflow 3.17
         "f4a9b2c7d1e6",  # mlflow 3.18.0
     }
 )
