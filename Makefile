@@ -12,14 +12,10 @@ POSTGRES := .venv/.postgres
 NEWEST := .venv-newest
 # What depends on MLflow's version: its stores, their tables, its errors.
 NEWEST_TESTS ?= tests/adapters/mlflow
-# Of these, what `make test` has the time for: a database's first start, the contract on a file and on a server, our
-# reading of the tables.
-NEWEST_CORE := $(addprefix tests/adapters/mlflow/test_, \
-	first_start.py sql_run_reading.py tracking_store.py tracking_store_on_server.py)
 
 help:
 	@echo "make demo    a study from sweep to acquired model, in demo/"
-	@echo "make test    all tests, then what matters most of test-newest"
+	@echo "make test    all tests"
 	@echo "make test-newest    those of the MLflow adapter, with the newest MLflow, in an environment of its own"
 	@echo "make check   format, lint, types, architecture"
 	@echo "make bench   the benchmarks, side by side with the peers"
@@ -44,10 +40,8 @@ demo: $(STAMP)
 	@mkdir -p demo
 	cd demo && ../$(BIN)/studbook demo
 
-# With TEST_ARGS, which pick tests, only those run.
-test: $(STAMP) $(NEWEST)/.installed $(POSTGRES)
+test: $(STAMP) $(POSTGRES)
 	$(BIN)/pytest -n 2 $(TEST_ARGS)
-	$(if $(TEST_ARGS),,$(NEWEST)/bin/pytest -n 2 $(NEWEST_CORE))
 
 test-newest: $(NEWEST)/.installed $(POSTGRES)
 	$(NEWEST)/bin/pytest -n 2 $(NEWEST_TESTS) $(TEST_ARGS)
