@@ -1,16 +1,19 @@
-"""Hypothesis profiles (quick by default, `HYPOTHESIS_PROFILE=thorough` for long runs), and an MLflow server for all."""
+"""Hypothesis profiles (quick by default, `HYPOTHESIS_PROFILE=thorough` for long runs), and the servers
+that tests share.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from faults.http_faults import FaultyProxy
-from servers.mlflow_server import Server, bare_app
+from servers.mlflow_server import Server, bare_app, bare_app_on
+from servers.postgres import Postgres, postgres
 
 settings.register_profile(
     "quick", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -35,6 +38,36 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A real server, of runs and artifacts; one for all tests."""
     with bare_app(tmp_path_factory.mktemp("server"), empty_database) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def database_server() -> Iterator[Postgres]:
+    """A PostgreSQL server; one for all tests."""
+    with postgres() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def new_database(database_server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], str]:
+    """Makes databases without runs on the PostgreSQL server, and gives their URIs."""
+    from studbook.adapters.mlflow.database_start import ensure_tables
+    from studbook.adapters.mlflow.sql_drivers import with_driver
+
+    database_server.execute("CREATE DATABASE template_of_tests")
+    root = tmp_path_factory.mktemp("artifacts")
+    ensure_tables(with_driver(database_server.uri("template_of_tests")), str(root))
+    return database_server.databases("template_of_tests")
+
+
+@pytest.fixture(scope="session")
+def server_on_postgres(
+    new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A real server whose runs are in a PostgreSQL database; one for all tests."""
+    from studbook.adapters.mlflow.sql_drivers import with_driver
+
+    with bare_app_on(with_driver(new_database()), tmp_path_factory.mktemp("server")) as running:
         yield running
 
 

@@ -1,10 +1,9 @@
-"""The demo, as stock MLflow tools and a second run see it."""
+"""The demo, as stock MLflow tools and a second run see it: on SQLite, and on a server over PostgreSQL."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,22 @@ from mlflow.entities import Run
 from end_to_end.demo_run import DemoRun, run_demo
 
 
+@pytest.fixture(scope="module", params=["demo", "demo_on_server"])
+def lived(request: pytest.FixtureRequest) -> DemoRun:
+    """The demo on each kind of store."""
+    demo: DemoRun = request.getfixturevalue(request.param)
+    return demo
+
+
 @pytest.fixture(scope="module")
-def runs(demo: DemoRun) -> dict[str, Run]:
-    """All runs of the demo's store, by run id, through MLflow's own client."""
-    client = MlflowClient(demo.uri)
+def runs(lived: DemoRun) -> dict[str, Run]:
+    """All runs of the demo's store, by run id."""
+    return _runs(lived.uri)
+
+
+def _runs(uri: str) -> dict[str, Run]:
+    """Through MLflow's own client."""
+    client = MlflowClient(uri)
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
     return {run.info.run_id: run for run in client.search_runs(experiments, max_results=5000)}
 
@@ -29,8 +40,8 @@ def _of(runs: dict[str, Run], stage: str) -> list[Run]:
     return [run for run in runs.values() if run.data.tags.get("studbook.stage") == stage]
 
 
-def test_the_data_frame_of_stock_mlflow_holds_every_stage(demo: DemoRun) -> None:
-    mlflow.set_tracking_uri(demo.uri)
+def test_the_data_frame_of_stock_mlflow_holds_every_stage(lived: DemoRun) -> None:
+    mlflow.set_tracking_uri(lived.uri)
     try:
         frame: Any = mlflow.search_runs(search_all_experiments=True)
     finally:
@@ -93,8 +104,8 @@ def test_trials_have_their_params_metrics_and_folds(runs: dict[str, Run]) -> Non
     assert len(digests) == 3
 
 
-def test_checkpoints_lie_with_their_manifest_and_fit_it(demo: DemoRun, runs: dict[str, Run]) -> None:
-    client = MlflowClient(demo.uri)
+def test_checkpoints_lie_with_their_manifest_and_fit_it(lived: DemoRun, runs: dict[str, Run]) -> None:
+    client = MlflowClient(lived.uri)
     for refit in _of(runs, "hpo_refit"):
         root = Path(client.download_artifacts(refit.info.run_id, ""))
         manifest = json.loads((root / "studbook/manifests/checkpoint.json").read_bytes())
@@ -105,8 +116,8 @@ def test_checkpoints_lie_with_their_manifest_and_fit_it(demo: DemoRun, runs: dic
             assert hashlib.sha256(content).hexdigest() == file["sha256"]
 
 
-def test_the_document_names_runs_and_paths_that_are_there(demo: DemoRun, runs: dict[str, Run]) -> None:
-    document = demo.document
+def test_the_document_names_runs_and_paths_that_are_there(lived: DemoRun, runs: dict[str, Run]) -> None:
+    document = lived.document
     assert runs[document["selection"]["run_id"]].data.tags["studbook.stage"] == "selection"
     final = runs[document["final_training"]["run_id"]]
     assert final.info.status == "FINISHED"
@@ -127,19 +138,17 @@ def test_benchmarks_carry_every_metric(runs: dict[str, Run]) -> None:
             assert run.data.metrics[f"throughput_batch_{size}_per_sec"] > 0
 
 
-def test_a_second_run_recognises_everything(demo: DemoRun, runs: dict[str, Run]) -> None:
-    again = run_demo(demo.folder)
-    assert again.document["selection"]["ref"] == demo.document["selection"]["ref"]
+def test_a_second_run_recognises_everything(lived: DemoRun, runs: dict[str, Run]) -> None:
+    again = run_demo(lived.folder, lived.uri)
+    assert again.document["selection"]["ref"] == lived.document["selection"]["ref"]
     assert again.document["selection"]["reused"]
-    assert again.document["final_training"] == demo.document["final_training"]
+    assert again.document["final_training"] == lived.document["final_training"]
     assert again.document["checkpoint"]["source"] == "destination"
-    with sqlite3.connect(f"file:{demo.folder / 'mlflow.db'}?mode=ro", uri=True) as database:
-        (count,) = database.execute("SELECT COUNT(*) FROM runs").fetchone()
-    assert count == len(runs)
+    assert _runs(lived.uri).keys() == runs.keys()
 
 
 def test_the_same_life_without_mlflow(demo: DemoRun, tmp_path: Path) -> None:
-    memory = run_demo(tmp_path, "--tracking-uri", "memory://").document
+    memory = run_demo(tmp_path, "memory://").document
     ours = {family["family"]: family for family in memory["families"]}
     for family in demo.document["families"]:
         assert ours[family["family"]]["trials"] == family["trials"]
