@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 _QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 _PAUSE_S = 0.1
@@ -47,10 +48,17 @@ def bare_app(
 
 @contextmanager
 def bare_app_on(
-    database: str, folder: Path, port: int | None = None, artifact_root: str | None = None
+    database: str,
+    folder: Path,
+    port: int | None = None,
+    artifact_root: str | None = None,
+    *,
+    destination: str | None = None,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Server]:
-    """One process that serves the runs of the database at this URI, and artifacts from `folder`; with an
-    `artifact_root` none, and it tells its clients to go there.
+    """One process that serves the runs of the database at this URI, and artifacts from `folder`, or from the
+    `destination`, for which it may need the `environment`; with an `artifact_root` none, and it tells its clients
+    to go there.
 
     The variables with an underscore are MLflow's own way to tell its workers what the command line said.
     """
@@ -59,10 +67,11 @@ def bare_app_on(
     settings = {
         "_MLFLOW_SERVER_FILE_STORE": database,
         "_MLFLOW_SERVER_ARTIFACT_ROOT": artifact_root or "mlflow-artifacts:/",
+        **environment,
     }
     if artifact_root is None:
         settings["_MLFLOW_SERVER_SERVE_ARTIFACTS"] = "true"
-        settings["_MLFLOW_SERVER_ARTIFACT_DESTINATION"] = str(server.artifacts)
+        settings["_MLFLOW_SERVER_ARTIFACT_DESTINATION"] = destination or str(server.artifacts)
     with _running(server, command, settings, folder) as running:
         yield running
 
