@@ -52,7 +52,7 @@ class RunCreation:
         if new.parent_id is not None:
             tags[PARENT_TAG] = new.parent_id
         experiment_id = self.ensure_experiment(new.experiment)
-        held = self._held(new, tags) or self._request(experiment_id, new, tags)
+        held = self._held(experiment_id, new, tags) or self._request(experiment_id, new, tags)
         if held is None:
             held = self._request(experiment_id, new, tags)
         if held is None:
@@ -71,12 +71,12 @@ class RunCreation:
                 raise
             self._unknown_since[self._identity(new)] = self._monotonic_s()
             try:
-                return self._held(new, tags)
+                return self._held(experiment_id, new, tags)
             except TrackingUnavailable:
                 raise error from error.__cause__
         if self._identity(new) in self._unknown_since:
             # An earlier request may have been done after all, later than it was looked for.
-            return self._held(new, tags) or created
+            return self._held(experiment_id, new, tags) or created
         return created
 
     def _create(self, experiment_id: str, new: NewRun, tags: dict[str, str]) -> str:
@@ -90,10 +90,10 @@ class RunCreation:
             )
         return str(created.info.run_id)
 
-    def _held(self, new: NewRun, tags: dict[str, str]) -> str | None:
+    def _held(self, experiment_id: str, new: NewRun, tags: dict[str, str]) -> str | None:
         name, text = self._identity(new)
         query = RunQuery((new.experiment,), ANY_STATUS, tags={name: text}, lifecycles=_ANYWHERE)
-        held = list(self._reader.find(query))
+        held = list(self._reader.find(query, {new.experiment: experiment_id}))
         active = [run for run in held if run.lifecycle is Lifecycle.ACTIVE]
         if held and not active:
             raise run_deleted(held[0].run_id)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from ...domain.store_writes import MetricPoint
 from ...domain.stored_run import Lifecycle, StoredRun
@@ -33,12 +34,19 @@ class RunReader:
             experiment = self._store().get_experiment(run.info.experiment_id)
             return self._with_true_latest(stored_run(run, experiment.name))
 
-    def find(self, query: RunQuery) -> Iterator[StoredRun]:
-        """All matches, read page by page while they are iterated."""
+    def nameless(self, run_id: str) -> StoredRun:
+        """The run, without its experiment's name, which takes a server one more question."""
+        with translated(run_id=run_id):
+            return self._with_true_latest(stored_run(self._store().get_run(run_id), ""))
+
+    def find(self, query: RunQuery, known: Mapping[str, str] = MappingProxyType({})) -> Iterator[StoredRun]:
+        """All matches, read page by page while they are iterated. `known` are ids of experiments by name, which need
+        not be asked for.
+        """
         if translate.cannot_match(query):
             return
         given = 0
-        for run in self._ordered(query):
+        for run in self._ordered(query, known):
             if query.matches(run):
                 yield self._with_true_latest(query.select_fields(run))
                 given += 1
@@ -80,11 +88,11 @@ class RunReader:
             experiment = self._store().get_experiment_by_name(name)
         return None if experiment is None else str(experiment.experiment_id)
 
-    def _ordered(self, query: RunQuery) -> Iterator[StoredRun]:
+    def _ordered(self, query: RunQuery, known: Mapping[str, str]) -> Iterator[StoredRun]:
         """All that MLflow's filter lets through, complete, in the query's order."""
         names = {}
         for name in query.experiments:
-            experiment_id = self.experiment_id(name)
+            experiment_id = known.get(name) or self.experiment_id(name)
             if experiment_id is not None:
                 names[experiment_id] = name
         if not names:

@@ -219,7 +219,7 @@ class MlflowTrackingStore:
         return remainder, conflicts
 
     def _writable(self, run_id: str) -> StoredRun:
-        run = self._reader.run(run_id)
+        run = self._reader.nameless(run_id)
         if run.lifecycle is Lifecycle.DELETED:
             raise run_deleted(run_id)
         return run
