@@ -94,7 +94,11 @@ class RunCatalog:
         query = RunQuery(held, statuses, lifecycles=lifecycles)
         if fields is not None:
             query = replace(query, tag_fields=self._keys(fields.tags), param_fields=fields.params)
-        return tuple(self.view(run) for run in self.stream(query, stages, wanted))
+        params = None if fields is None else fields.params
+        return tuple(
+            read_run(self._whole(run), self._project.vocabulary, params=params)
+            for run in self.stream(query, stages, wanted)
+        )
 
     def stream(
         self, query: RunQuery, stages: Iterable[Stage], wanted: Mapping[str, str]

@@ -18,11 +18,15 @@ _SERVED = frozenset({str(ArtifactKind.CHECKPOINT), str(ArtifactKind.MODEL)})
 
 
 def read_run(
-    run: StoredRun, vocabulary: Vocabulary = DEFAULT_VOCABULARY, objective: str | None = None
+    run: StoredRun,
+    vocabulary: Vocabulary = DEFAULT_VOCABULARY,
+    objective: str | None = None,
+    params: frozenset[str] | None = None,
 ) -> RunView:
     """The run, parsed. Long values must have been joined before.
 
-    `objective` is the metric whose fold values are read; without it, the first that the run records. A run
+    `objective` is the metric whose fold values are read; without it, the first that the run records. With
+    `params`, the view holds those params only, and no tags as text: of very many runs, most of the memory. A run
     without run.schema is legacy or foreign, and is known by its backend id. Raises MalformedRun, which names
     run and tag.
     """
@@ -69,11 +73,11 @@ def read_run(
         error=tags.text("run.error"),
         artifact_state=ArtifactState.AVAILABLE if _SERVED & artifacts.keys() else ArtifactState.UNKNOWN,
         artifacts=artifacts,
-        params=tags.params(),
+        params=tags.params(params),
         metrics=run.metrics,
         folds=fold_values(run.metrics, objective or (objectives[0][0] if objectives else None)),
         lineage=tags.under("lineage."),
-        tags=run.tags,
+        tags=run.tags if params is None else {},
     )
 
 
@@ -106,13 +110,13 @@ class _Tags:
         names = self._vocabulary.names_under(prefix) & self.values.keys()
         return {name.removeprefix(prefix): str(self.values[name]) for name in sorted(names)}
 
-    def params(self) -> dict[str, object]:
+    def params(self, wanted: frozenset[str] | None) -> dict[str, object]:
         typed = self.values.get("trial.params")
         if typed is None:
-            return dict(self._run.params)
+            typed = self._run.params
         if not isinstance(typed, dict):
             raise self._malformed("trial.params", "no mapping")
-        return dict(typed)
+        return {name: value for name, value in typed.items() if wanted is None or name in wanted}
 
     def environment(self) -> dict[str, str]:
         fields = self.values.get("benchmark.environment")

@@ -18,6 +18,7 @@ from .sections import ScopeConfig
 TrialIdentity = tuple[KeySchema | None, str | None, str | None, str]
 
 Fault = tuple[RejectionReason, str]
+_DIRECTIONS = frozenset(Direction)
 
 
 def not_taking_part(run: RunView, scope: ScopeConfig) -> Fault | None:
@@ -77,7 +78,7 @@ class TrialChecks:
     def _direction(self, run: RunView) -> Fault | None:
         name = self.objective.name if self.objective else None
         recorded = next((direction for metric, direction in run.objectives if metric == name), None)
-        if self.configured is None and recorded not in tuple(Direction):
+        if self.configured is None and recorded not in _DIRECTIONS:
             return (
                 RejectionReason.DIRECTION_UNKNOWN,
                 f"the study records no direction of {name or 'its objective'}",
