@@ -61,9 +61,14 @@ def test_the_lines_of_this_version_mean_what_they_meant(tmp_path: Path) -> None:
     read = _read(tmp_path, CURRENT_SCHEMA.version)
     for envelope, line in zip(read, _recorded(CURRENT_SCHEMA.version), strict=True):
         said = json.loads(envelope.event.model_dump_json())
-        recorded = line["event"]
-        assert isinstance(recorded, dict)
-        assert {name: said[name] for name in recorded} == recorded
+        assert _as_recorded(said, line["event"]) == line["event"]
+
+
+def _as_recorded(said: object, recorded: object) -> object:
+    """What is said now, without the fields that were added since."""
+    if isinstance(said, dict) and isinstance(recorded, dict):
+        return {name: _as_recorded(said[name], value) for name, value in recorded.items()}
+    return said
 
 
 def test_every_event_of_this_version_has_a_golden_line(tmp_path: Path) -> None:
