@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from azureml_stand_in.workspace import StandIn, Workspace, stand_in
 from faults.http_faults import FaultyProxy
 from servers.mlflow_server import Server, bare_app, bare_app_on
 from servers.postgres import Postgres, postgres
@@ -76,3 +77,21 @@ def proxy(server: Server) -> Iterator[FaultyProxy]:
     """The server behind a proxy without faults yet."""
     with FaultyProxy(server.uri) as listening:
         yield listening
+
+
+@pytest.fixture(scope="session")
+def azure(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    """A stand-in for the cloud, over the server; one for all tests."""
+    with stand_in(server.uri, tmp_path_factory.mktemp("azure")) as running:
+        yield running
+
+
+@pytest.fixture
+def workspace(azure: StandIn, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    """The stand-in's workspace, with its rules and without faults; this process's clients are led to it."""
+    for name in ("CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "AZUREML_CURRENT_CLOUD"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in azure.variables.items():
+        monkeypatch.setenv(name, value)
+    yield azure.workspace
+    azure.workspace.forget()

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, cast
+from typing import Any, Self, cast
 from urllib.parse import urlsplit, urlunsplit
 
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade"})
@@ -202,6 +202,11 @@ class FaultyProxy:
         """Where it listens; the same when it comes up again."""
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}"
 
+    @property
+    def port(self) -> int:
+        """The port of `uri`."""
+        return self._port
+
     def on(self, pattern: str, fault: Fault, *, times: int | None = 1, method: str | None = None) -> None:
         """Break the next `times` (None: all) requests whose path and query match; the oldest rule goes first."""
         with self._lock:
@@ -244,10 +249,13 @@ class FaultyProxy:
         self._listener = _Listener(("127.0.0.1", self._port), handler)
         self._port = int(self._listener.server_address[1])
         if self._tls is not None:
-            self._listener.socket = self._tls.wrap_socket(self._listener.socket, server_side=True)
+            # The handshake is left to the connection's own thread: a silent client must not hold up others.
+            self._listener.socket = self._tls.wrap_socket(
+                self._listener.socket, server_side=True, do_handshake_on_connect=False
+            )
         threading.Thread(target=self._listener.serve_forever, args=(0.01,), daemon=True).start()
 
-    def __enter__(self) -> FaultyProxy:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
