@@ -17,6 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 from ...domain.errors import ConfigError, UnsupportedTarget
 from .database_start import ensure_tables
 from .errors import translated
+from .filter_language import MLFLOW, FilterLanguage
 from .first_start import ensure_database, quiet
 from .mlflow_store import MlflowStore
 from .pace import Pace
@@ -74,6 +75,11 @@ class Backend:
     def is_server(self) -> bool:
         """Whether it is an MLflow server, and no database."""
         return _scheme(self.uri) in _SERVERS
+
+    @property
+    def filters(self) -> FilterLanguage:
+        """All that MLflow has."""
+        return MLFLOW
 
     def open(self, *, timeout_s: float = TIMEOUT_S, patience: Patience = ONCE) -> MlflowStore:
         """The store. What a database lacks is made first; the rest is about a server's questions."""

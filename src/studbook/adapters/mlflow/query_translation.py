@@ -6,31 +6,29 @@ The pushed filter never excludes a match. It may let others through, so every ru
 
 from __future__ import annotations
 
-import re
-
 from ...domain.run import RunStatus
 from ...ports.run_query import Order, RunQuery
+from .filter_language import MLFLOW, FilterLanguage
 
-_PUSHABLE_KEY = re.compile(r"[A-Za-z0-9_.]+")
 
-
-def pushed_filter(query: RunQuery) -> str:
-    """The clauses that MLflow can check, joined by AND; empty when there are none."""
-    clauses = _status_clauses(query.statuses)
-    clauses += _equalities("tags", query.tags)
-    clauses += _equalities(
-        "tags", {key: min(values) for key, values in query.tag_in.items() if len(values) == 1}
-    )
-    clauses += _equalities("params", query.params)
+def pushed_filter(query: RunQuery, language: FilterLanguage = MLFLOW) -> str:
+    """The clauses that the backend can check, joined by AND; empty when there are none."""
+    one_of_one = {key: min(values) for key, values in query.tag_in.items() if len(values) == 1}
+    clauses = _status_clauses(query.statuses) if language.statuses else []
+    clauses += _equalities("tags", query.tags, language)
+    clauses += _equalities("tags", one_of_one, language)
+    clauses += _equalities("params", query.params, language)
     return " AND ".join(clauses)
 
 
-def from_start_time(pushed: str, order: Order, start_time_ms: int | None) -> str:
+def from_start_time(
+    pushed: str, order: Order, start_time_ms: int | None, language: FilterLanguage = MLFLOW
+) -> str:
     """The filter for the next page: everything from this start time on, in the given order."""
     if start_time_ms is None:
         return pushed
     comparator = ">=" if order is Order.STARTED_ASCENDING else "<="
-    bound = f"attributes.start_time {comparator} {start_time_ms}"
+    bound = f"attributes.start_time {comparator} {language.number(start_time_ms)}"
     return f"{pushed} AND {bound}" if pushed else bound
 
 
@@ -57,13 +55,12 @@ def _status_clauses(statuses: frozenset[RunStatus]) -> list[str]:
     return [f"attributes.status != '{status}'" for status in RunStatus if status not in statuses]
 
 
-def _equalities(kind: str, wanted: dict[str, str]) -> list[str]:
+def _equalities(kind: str, wanted: dict[str, str], language: FilterLanguage) -> list[str]:
     clauses = []
     for key, value in sorted(wanted.items()):
-        quote = _quote(value)
-        if quote is not None and _PUSHABLE_KEY.fullmatch(key):
-            # Backticks, because a part of a key may be a word or a number of the filter's grammar.
-            clauses.append(f"{kind}.`{key}` = {quote}{value}{quote}")
+        quote, name = _quote(value), language.key(kind, key)
+        if quote is not None and name is not None:
+            clauses.append(f"{name} = {quote}{value}{quote}")
     return clauses
 
 

@@ -22,10 +22,14 @@ _OK = 200
 
 
 class RestStore:
-    """See `MlflowStore`. Reads are repeated as the calls' patience says; writes are sent once."""
+    """See `MlflowStore`. Reads are repeated as the calls' patience says; writes are sent once.
 
-    def __init__(self, calls: RestCalls) -> None:
+    `history_page` is how many points of a metric are asked for at once.
+    """
+
+    def __init__(self, calls: RestCalls, *, history_page: int = _HISTORY_PAGE) -> None:
         self._calls = calls
+        self._history_page = history_page
 
     def get_experiment(self, experiment_id: str, /) -> Experiment:
         """See MlflowStore."""
@@ -144,7 +148,7 @@ class RestStore:
         params: dict[str, object] = {
             "run_id": run_id,
             "metric_key": metric_key,
-            "max_results": max_results or _HISTORY_PAGE,
+            "max_results": max_results or self._history_page,
         }
         if page_token:
             params["page_token"] = page_token

@@ -11,11 +11,11 @@ from ...ports.capabilities import Capabilities
 from ...ports.run_query import ANY_STATUS, RunQuery
 from ...ports.tracking_store import NewRun
 from ...ports.write_limits import refuse_over_limits
-from .backend import Backend
 from .entities import PARENT_TAG, tag_entities
 from .errors import UNKNOWN, translated
 from .mlflow_store import MlflowStore
 from .run_reading import RunReader
+from .tracking_backend import TrackingBackend
 
 _ANYWHERE = frozenset(Lifecycle)
 
@@ -25,7 +25,7 @@ class RunCreation:
 
     def __init__(
         self,
-        backend: Backend,
+        backend: TrackingBackend,
         store: Callable[[], MlflowStore],
         reader: RunReader,
         capabilities: Capabilities,

@@ -14,6 +14,7 @@ from ...ports.run_query import RunQuery
 from . import query_translation as translate
 from .entities import metric_points, stored_run, view_code
 from .errors import translated
+from .filter_language import FilterLanguage
 from .mlflow_store import MlflowStore
 from .paging import Page, page_through
 
@@ -23,9 +24,10 @@ _ACTIVE = frozenset({Lifecycle.ACTIVE})
 class RunReader:
     """The questions of `ports.tracking_store.TrackingStore`; `page` is the most rows that a page may have."""
 
-    def __init__(self, store: Callable[[], MlflowStore], page: int) -> None:
+    def __init__(self, store: Callable[[], MlflowStore], page: int, filters: FilterLanguage) -> None:
         self._store = store
         self._page = page
+        self._filters = filters
 
     def run(self, run_id: str) -> StoredRun:
         """The run, active or deleted."""
@@ -97,14 +99,14 @@ class RunReader:
                 names[experiment_id] = name
         if not names:
             return
-        pushed = translate.pushed_filter(query)
+        pushed = translate.pushed_filter(query, self._filters)
         view = view_code(query.lifecycles)
 
         def fetch(start: int | None, size: int, token: str | None) -> Page:
             with translated():
                 page = self._store().search_runs(
                     list(names),
-                    translate.from_start_time(pushed, query.order, start),
+                    translate.from_start_time(pushed, query.order, start, self._filters),
                     view,
                     size,
                     translate.order_by(query.order),

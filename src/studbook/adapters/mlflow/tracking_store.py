@@ -25,6 +25,7 @@ from .patience import ONCE, Patience
 from .rest_calls import TIMEOUT_S
 from .run_creation import RunCreation, run_deleted
 from .run_reading import RunReader
+from .tracking_backend import TrackingBackend
 
 _LIMITS = Capabilities()
 
@@ -32,9 +33,9 @@ _LIMITS = Capabilities()
 class MlflowTrackingStore:
     """Thread-safe. MLflow is imported, and the database opened or made, at first use.
 
-    `uri` is `sqlite:///<absolute path>`, `postgresql://…` (mysql and mssql go the same way), `http://…` or
-    `https://…`, else UnsupportedTarget. `artifact_root` is where new experiments keep their artifacts; for SQLite by
-    default `mlartifacts` beside the database, for a database server ConfigError without one.
+    `target` is `sqlite:///<absolute path>`, `postgresql://…` (mysql and mssql go the same way), `http://…` or
+    `https://…`, else UnsupportedTarget; or a backend. `artifact_root` is where new experiments keep their
+    artifacts; for SQLite by default `mlartifacts` beside the database, for a database server ConfigError without one.
     `run_key_tag` is the tag that holds a run's key; a key names one run of its experiment. MLflow offers no
     compare-and-set and no idempotency key: between threads of one store a lock stands in for them, between
     processes a relay's lease must.
@@ -46,7 +47,7 @@ class MlflowTrackingStore:
 
     def __init__(
         self,
-        uri: str,
+        target: str | TrackingBackend,
         *,
         run_key_tag: str,
         artifact_root: str | None = None,
@@ -55,7 +56,7 @@ class MlflowTrackingStore:
         patience: Patience = Patience(),  # noqa: B008  # frozen
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._backend = Backend.of(uri, artifact_root)
+        self._backend = Backend.of(target, artifact_root) if isinstance(target, str) else target
         self._capabilities = capabilities
         self._timeout_s = timeout_s
         self._patience = patience
@@ -63,8 +64,8 @@ class MlflowTrackingStore:
         self._experiment_ids: dict[str, str] = {}  # of run pages: asked for once, not once a run
         self._opening = threading.Lock()
         self._deciding = threading.Lock()
-        self._reader = RunReader(self._store, capabilities.search_page)
-        self._questions = RunReader(self._patient_store, capabilities.search_page)
+        self._reader = RunReader(self._store, capabilities.search_page, self._backend.filters)
+        self._questions = RunReader(self._patient_store, capabilities.search_page, self._backend.filters)
         self._adoption = RunAdoption(self._store, self._reader, run_key_tag)
         self._tables = self._backend.table_reader()
         self._creation = RunCreation(
