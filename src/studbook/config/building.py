@@ -18,6 +18,7 @@ from .settings import LoadedSettings
 from .tracking_target import TargetKind, TrackingTarget
 
 if TYPE_CHECKING:
+    from ..adapters.azureml.workspace import Workspace
     from ..adapters.mlflow.patience import Patience
     from ..application.backoff import Backoff
     from ..application.writer_watch import WriterWatch
@@ -76,6 +77,25 @@ def mlflow_tracking(loaded: LoadedSettings, vocabulary: Vocabulary) -> TrackingS
         timeout_s=loaded.settings.tracking.timeout,
         patience=_patience(loaded, retry.base, retry.cap),
     )
+
+
+def azure_tracking(loaded: LoadedSettings, vocabulary: Vocabulary) -> TrackingStore:
+    from ..adapters.azureml.tracking_store import azure_tracking_store
+
+    retry = loaded.settings.retry
+    return azure_tracking_store(
+        _workspace(loaded),
+        run_key_tag=vocabulary.key("run.key"),
+        timeout_s=loaded.settings.tracking.timeout,
+        patience=_patience(loaded, retry.base, retry.cap),
+    )
+
+
+def _workspace(loaded: LoadedSettings) -> Workspace:
+    from ..adapters.azureml.workspace import Workspace
+
+    azure = loaded.settings.tracking.azure
+    return Workspace.of(loaded.target.uri, credential=azure.credential, cloud=azure.cloud)
 
 
 def memory_artifacts() -> ArtifactStore:

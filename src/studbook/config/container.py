@@ -71,7 +71,7 @@ class Container(containers.DeclarativeContainer):
             "mlflow-sqlite": providers.Singleton(build.mlflow_tracking, loaded, vocabulary),
             "mlflow-server": providers.Singleton(build.mlflow_tracking, loaded, vocabulary),
             "mlflow-db": providers.Singleton(build.mlflow_tracking, loaded, vocabulary),
-            "azureml": providers.Singleton(build.unsupported_store, target),
+            "azureml": providers.Singleton(build.azure_tracking, loaded, vocabulary),
         },
     )
     artifact_store = providers.Selector(

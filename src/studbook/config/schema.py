@@ -37,6 +37,16 @@ Seconds = Annotated[
 ]
 
 
+class Azure(Described):
+    """How an Azure ML workspace is reached."""
+
+    credential: Literal["default", "environment", "workload-identity", "managed-identity", "cli"]
+    """Who studbook is to Azure: `environment` a service principal of `AZURE_CLIENT_ID` and the like, `cli` who has
+    logged in with `az`; `default`: the first of environment, workload and managed identity, and CLI that there is."""
+    cloud: Literal["AzureCloud", "AzureChinaCloud", "AzureUSGovernment"]
+    """The cloud that the workspace is in. Others than `AzureCloud` are not tested."""
+
+
 class Tracking(Described):
     """Where events are delivered to; `uri` may hold credentials."""
 
@@ -50,6 +60,8 @@ class Tracking(Described):
     adopt: Literal["auto", "never"]
     """`auto`: the first run that a process opens takes over the run of its job, or of `MLFLOW_RUN_ID`, if that is
     RUNNING; `never`: every run is a new one."""
+    azure: Azure
+    """How an Azure ML workspace is reached."""
 
 
 class Delivery(Described):

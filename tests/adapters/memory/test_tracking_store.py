@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from studbook.adapters.azureml.tracking_store import AZURE_LIMITS
 from studbook.adapters.memory.tracking_store import MemoryTrackingStore
 from studbook.ports.capabilities import Capabilities
 from studbook.ports.contract.tracking_examples import RUN_KEY_TAG
@@ -12,15 +15,7 @@ from studbook.ports.tracking_store import TrackingStore
 
 LIMITS = {
     "mlflow": Capabilities(search_page=3),
-    "azureml": Capabilities(
-        metrics_per_batch=200,
-        params_per_run=200,
-        tags_per_run=36,
-        param_value_length=500,
-        tag_value_length=1000,
-        key_length=100,
-        search_page=3,
-    ),
+    "azureml": replace(AZURE_LIMITS, search_page=3),
 }
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
 from studbook.adapters.mlflow import sql_run_reading, sql_schema
+from studbook.adapters.mlflow.backend import Backend
 from studbook.adapters.mlflow.sql_session import snapshot
 from studbook.adapters.mlflow.tracking_store import MlflowTrackingStore
 from studbook.domain.errors import TrackingUnavailable
@@ -184,7 +186,7 @@ class TestThroughMlflow(TrackingQueryContract):
 
 def database(store: MlflowTrackingStore) -> Path:
     """The file below the store."""
-    path = store._backend.database
+    path = cast(Backend, store._backend).database
     assert path is not None
     return path
 

@@ -19,6 +19,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from studbook.adapters.memory.tracking_store import MemoryTrackingStore
 from studbook.adapters.mlflow import sql_schema
+from studbook.adapters.mlflow.backend import Backend
 from studbook.adapters.mlflow.entities import tag_entities
 from studbook.adapters.mlflow.tracking_store import MlflowTrackingStore
 from studbook.domain.errors import RunDeleted, TrackingRefused, TrackingUnavailable, UnsupportedTarget
@@ -44,7 +45,7 @@ StoreMaker = Callable[[], MlflowTrackingStore]
 
 def database(store: MlflowTrackingStore) -> Path:
     """The file below the store."""
-    return cast(Path, store._backend.database)
+    return cast(Path, cast(Backend, store._backend).database)
 
 
 def execute(store: MlflowTrackingStore, statement: str) -> list[tuple[object, ...]]:

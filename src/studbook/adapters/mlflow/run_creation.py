@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ...domain.errors import ExperimentDeleted, RunDeleted, TrackingRefused, TrackingUnavailable
 from ...domain.store_writes import RecordBatch
@@ -16,6 +17,9 @@ from .errors import UNKNOWN, translated
 from .mlflow_store import MlflowStore
 from .run_reading import RunReader
 from .tracking_backend import TrackingBackend
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
 
 _ANYWHERE = frozenset(Lifecycle)
 
@@ -57,7 +61,10 @@ class RunCreation:
             held = self._request(experiment_id, new, tags)
         if held is None:
             raise self._unsettled(new)
-        self._unknown_since.pop((name, text), None)
+        if (name, text) in self._unknown_since:
+            with translated(run_id=held):
+                self._complete(self._store().get_run(held), tags)
+            del self._unknown_since[name, text]
         return held
 
     def _request(self, experiment_id: str, new: NewRun, tags: dict[str, str]) -> str | None:
@@ -65,7 +72,7 @@ class RunCreation:
         if self._visible_in_s(new) > 0:
             raise self._unsettled(new)
         try:
-            created = self._create(experiment_id, new, tags)
+            run = self._create(experiment_id, new, tags)
         except TrackingUnavailable as error:
             if error.details.get("outcome") != UNKNOWN:
                 raise
@@ -74,21 +81,33 @@ class RunCreation:
                 return self._held(experiment_id, new, tags)
             except TrackingUnavailable:
                 raise error from error.__cause__
+        created = str(run.info.run_id)
         if self._identity(new) in self._unknown_since:
             # An earlier request may have been done after all, later than it was looked for.
             return self._held(experiment_id, new, tags) or created
+        try:
+            self._complete(run, tags)
+        except TrackingUnavailable:
+            self._unknown_since[self._identity(new)] = self._monotonic_s()
+            raise
         return created
 
-    def _create(self, experiment_id: str, new: NewRun, tags: dict[str, str]) -> str:
+    def _complete(self, run: Run, tags: dict[str, str]) -> None:
+        """A backend may drop tags at a run's creation that it takes afterwards."""
+        dropped = {key: text for key, text in tags.items() if key not in run.data.tags}
+        if dropped:
+            with translated(run_id=str(run.info.run_id)):
+                self._store().log_batch(run.info.run_id, [], [], tag_entities(dropped))
+
+    def _create(self, experiment_id: str, new: NewRun, tags: dict[str, str]) -> Run:
         with translated():
-            created = self._store().create_run(
+            return self._store().create_run(
                 experiment_id,
                 tags.get("mlflow.user", "unknown"),
                 new.started_at_ms,
                 tag_entities(tags),
                 new.name,
             )
-        return str(created.info.run_id)
 
     def _held(self, experiment_id: str, new: NewRun, tags: dict[str, str]) -> str | None:
         name, text = self._identity(new)

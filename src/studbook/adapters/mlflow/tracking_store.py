@@ -14,7 +14,7 @@ from ...ports.capabilities import Capabilities
 from ...ports.metric_points import identity
 from ...ports.run_query import RunQuery
 from ...ports.tracking_store import NewRun
-from ...ports.write_limits import refuse_over_limits
+from ...ports.write_limits import refuse_over_count, refuse_over_limits
 from .adoption import RunAdoption
 from .backend import Backend
 from .batching import requests
@@ -94,6 +94,8 @@ class MlflowTrackingStore:
     def record(self, run_id: str, batch: RecordBatch) -> None:
         """See TrackingStore. Over a length limit, nothing of the batch is stored."""
         refuse_over_limits(self._capabilities, batch)
+        refuse_over_count("param", batch.params, self._capabilities.params_per_run)
+        refuse_over_count("tag", batch.tags, self._capabilities.tags_per_run)
         conflicts: set[str] = set()
         for request in requests(batch, self._capabilities):
             conflicts |= self._send(run_id, request)

@@ -1,0 +1,1 @@
+"""Tracking in an Azure ML workspace, through the vendor's MLflow plugin."""

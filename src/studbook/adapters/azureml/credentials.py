@@ -1,0 +1,105 @@
+"""Credentials for Azure: never interactive, and asked for a token only when the last one is about to expire."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+from ...domain.errors import TrackingDenied, TrackingUnavailable
+
+if TYPE_CHECKING:
+    from azure.core.credentials import AccessToken, TokenCredential
+
+CredentialKind = Literal["default", "environment", "workload-identity", "managed-identity", "cli"]
+
+_RENEWED_BEFORE_S = 300.0
+_CLI_S = 20
+_TRIES: dict[str, Any] = {"retry_total": 1, "connection_timeout": 10, "read_timeout": 20}
+_NEVER = (
+    "interactive_browser",
+    "broker",
+    "shared_token_cache",
+    "visual_studio_code",
+    "powershell",
+    "developer_cli",
+)
+
+
+def credential_of(kind: CredentialKind, authority: str) -> CachedCredential:
+    """The credential that the setting names; `default` tries environment, workload and managed identity, and CLI."""
+    return CachedCredential(lambda: _inner(kind, authority))
+
+
+def _inner(kind: CredentialKind, authority: str) -> TokenCredential:
+    from azure.identity import (
+        AzureCliCredential,
+        DefaultAzureCredential,
+        EnvironmentCredential,
+        ManagedIdentityCredential,
+        WorkloadIdentityCredential,
+    )
+
+    match kind:
+        case "environment":
+            return EnvironmentCredential(authority=authority, **_TRIES)
+        case "workload-identity":
+            return WorkloadIdentityCredential(authority=authority, **_TRIES)
+        case "managed-identity":
+            return ManagedIdentityCredential(**_TRIES)
+        case "cli":
+            return AzureCliCredential(process_timeout=_CLI_S)
+    excluded = {f"exclude_{name}_credential": True for name in _NEVER}
+    return DefaultAzureCredential(authority=authority, process_timeout=_CLI_S, **excluded, **_TRIES)
+
+
+class CachedCredential:
+    """A TokenCredential. Thread-safe: a token serves until 300 s before it expires. Raises what azure-core raises."""
+
+    def __init__(
+        self, make: Callable[[], TokenCredential], *, now_s: Callable[[], float] = time.time
+    ) -> None:
+        self._make = make
+        self._now_s = now_s
+        self._inner: TokenCredential | None = None
+        self._tokens: dict[tuple[str, ...], AccessToken] = {}
+        self._lock = threading.Lock()
+
+    def get_token(self, *scopes: str, **options: object) -> AccessToken:
+        """The token for these scopes; `options` are of no account."""
+        del options
+        with self._lock:
+            token = self._tokens.get(scopes)
+            if token is None or token.expires_on - _RENEWED_BEFORE_S <= self._now_s():
+                if self._inner is None:
+                    self._inner = self._make()
+                token = self._tokens[scopes] = self._inner.get_token(*scopes)
+            return token
+
+
+@contextmanager
+def token_errors() -> Iterator[None]:
+    """Raise TrackingDenied when no credential is taken, TrackingUnavailable when nobody could be asked."""
+    from azure.core.exceptions import AzureError, ClientAuthenticationError
+
+    try:
+        yield
+    except (ClientAuthenticationError, ValueError) as error:
+        raise TrackingDenied(
+            f"Azure gives no token: {_first_line(error)}",
+            cure="log in (az login), or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; "
+            "tracking.azure.credential says which credential is used",
+            code="NO_TOKEN",
+        ) from error
+    except AzureError as error:
+        raise TrackingUnavailable(
+            f"no token could be fetched from Azure: {_first_line(error)}",
+            cure="check the network, and any proxy; what is recorded here waits",
+            code="NO_TOKEN",
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,35 @@
+"""The vendor's plugin, told which credential and which cloud to use, so that it never asks a person or the network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .clouds import CLOUDS
+
+if TYPE_CHECKING:
+    from mlflow.utils.rest_utils import MlflowHostCreds
+
+    from .workspace import Workspace
+
+
+def host_credentials(workspace: Workspace) -> Callable[[], MlflowHostCreds]:
+    """Gives the workspace's address with a valid token, at each call. Registers both for the workspace's URI, in
+    the whole process.
+    """
+    from azureml.mlflow._common._cloud import cloud
+    from azureml.mlflow._internal.service_context_loader import _AzureMLServiceContextLoader
+    from azureml.mlflow._internal.utils import ServiceContext
+    from azureml.mlflow._store.azureml_reststore import AzureMLAbstractRestStore
+
+    context = ServiceContext(
+        host_url=f"https://{workspace.host}",
+        subscription_id=workspace.subscription,
+        workspace_name=workspace.name,
+        resource_group_name=workspace.group,
+        auth=workspace.tokens,
+        cloud=getattr(cloud, CLOUDS[workspace.cloud].constant),
+    )
+    _AzureMLServiceContextLoader.add_service_context(workspace.uri, context)
+    fresh: Callable[[], MlflowHostCreds] = AzureMLAbstractRestStore(context).get_host_creds
+    return fresh
