@@ -12,6 +12,7 @@ POSTGRES := .venv/.postgres
 NEWEST := .venv-newest
 # What depends on MLflow's version: its stores, their tables, its errors.
 NEWEST_TESTS ?= tests/adapters/mlflow
+AZURITE := .azurite/.installed
 
 help:
 	@echo "make demo    a study from sweep to acquired model, in demo/"
@@ -33,14 +34,19 @@ $(POSTGRES): $(STAMP) .ci/postgres
 
 # .venv holds an older MLflow, because Azure ML's plugin takes no newer one.
 $(NEWEST)/.installed: pyproject.toml constraints.txt constraints-newest.txt .ci/venv
-	PYTHON="$(PYTHON)" .ci/venv $(NEWEST) constraints-newest.txt
+	PYTHON="$(PYTHON)" .ci/venv $(NEWEST) constraints-newest.txt dev
+	@touch $@
+
+# The tests of Azure ML start a blob store of their own.
+$(AZURITE): .ci/azurite
+	.ci/azurite
 	@touch $@
 
 demo: $(STAMP)
 	@mkdir -p demo
 	cd demo && ../$(BIN)/studbook demo
 
-test: $(STAMP) $(POSTGRES)
+test: $(STAMP) $(POSTGRES) $(AZURITE)
 	$(BIN)/pytest -n 2 $(TEST_ARGS)
 
 test-newest: $(NEWEST)/.installed $(POSTGRES)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from azureml_stand_in.azurite import azurite
 from azureml_stand_in.workspace import StandIn, Workspace, stand_in
 from faults.http_faults import FaultyProxy
 from servers.mlflow_server import Server, bare_app, bare_app_on
@@ -82,7 +83,8 @@ def proxy(server: Server) -> Iterator[FaultyProxy]:
 @pytest.fixture(scope="session")
 def azure(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
     """A stand-in for the cloud, over the server; one for all tests."""
-    with stand_in(server.uri, tmp_path_factory.mktemp("azure")) as running:
+    folder = tmp_path_factory.mktemp("azure")
+    with azurite(folder) as blobs, stand_in(server.uri, blobs, folder) as running:
         yield running
 
 

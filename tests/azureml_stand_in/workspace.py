@@ -1,4 +1,6 @@
-"""A stand-in for an Azure ML workspace: its real names and its TLS, on loopback, over a real MLflow server."""
+"""A stand-in for an Azure ML workspace: its real names and its TLS, on loopback, over a real MLflow server and a
+real blob store.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from azureml_stand_in.artifacts import Artifacts
+from azureml_stand_in.azurite import BLOB_HOST, Blobs
 from azureml_stand_in.certificates import server_context
 from azureml_stand_in.connect_proxy import connect_proxy
 from azureml_stand_in.rules import Rules
@@ -31,6 +35,9 @@ SECRET = "made-up-client-secret"  # noqa: S105
 _LOGIN = frozenset({"login.microsoftonline.com", "login.microsoft.com"})
 _MLFLOW = f"/mlflow/v2.0{SCOPE}/api/2.0/mlflow/"
 _REAL = "/api/2.0/mlflow/"
+_ARTIFACTS = re.compile(
+    rf"/history/v1\.0{SCOPE}/experiments/[^/]+/runs/(?P<run>[^/]+)/artifacts(?P<rest>/batch/metadata|/contentinfo|)"
+)
 _ABSENT = re.compile(r"logged-models|traces|registered-models|model-versions")
 _QUOTED_NUMBER = re.compile(r"(attributes\.(?:start|end)_time *\S+ *)'(\d+)'")
 _TOKEN_LIFE_S = 3600
@@ -40,7 +47,9 @@ _JSON = {"Content-Type": "application/json"}
 class Workspace(FaultyProxy):
     """Thread-safe. `rules` may be exchanged; `search_lag` is how many searches a new run stays hidden from."""
 
-    def __init__(self, mlflow: str, tls: ssl.SSLContext) -> None:
+    def __init__(self, mlflow: str, blobs: Blobs, tls: ssl.SSLContext) -> None:
+        self.artifacts = Artifacts(blobs)
+        self._blobs = blobs
         self.rules = Rules()
         self.search_lag = 0
         self._hidden: dict[str, int] = {}
@@ -67,19 +76,24 @@ class Workspace(FaultyProxy):
         super().forget()
         self.rules, self.search_lag = Rules(), 0
         self._hidden.clear()
+        self.artifacts.forget()
 
     def forward(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """What the cloud answers."""
         host = headers.get("Host", "").partition(":")[0]
         if host in _LOGIN:
             return self._login(host, path, body)
+        if host == BLOB_HOST:
+            return self._blobs.ask(method, path, headers, body)
         if headers.get("Authorization", "").removeprefix("Bearer ") not in self._tokens:
             return _refusal(401, "UserError", "the token is not valid", "UNAUTHENTICATED")
         address = urlsplit(path)
+        asked = json.loads(body) if body else dict(parse_qsl(address.query))
+        if host == HOST and (found := _ARTIFACTS.fullmatch(address.path)):
+            return self.artifacts.answer(found["run"], found["rest"], asked, f"https://{HOST}{address.path}")
         endpoint = address.path.removeprefix(_MLFLOW)
         if host != HOST or endpoint == address.path or _ABSENT.match(endpoint):
             return Reply(404)
-        asked = json.loads(body) if body else dict(parse_qsl(address.query))
         return self._mlflow(method, endpoint, asked)
 
     def _login(self, host: str, path: str, body: bytes) -> Reply:
@@ -175,10 +189,10 @@ class StandIn:
 
 
 @contextmanager
-def stand_in(mlflow: str, folder: Path) -> Iterator[StandIn]:
-    """The cloud, as far as it is needed, over the MLflow server at this address."""
+def stand_in(mlflow: str, blobs: Blobs, folder: Path) -> Iterator[StandIn]:
+    """The cloud, as far as it is needed, over the MLflow server at this address and this storage account."""
     context, authority = server_context(folder)
-    with Workspace(mlflow, context) as workspace, connect_proxy(workspace.port) as proxy:
+    with Workspace(mlflow, blobs, context) as workspace, connect_proxy(workspace.port) as proxy:
         yield StandIn(
             workspace,
             {

@@ -173,6 +173,19 @@ class Flip(Fault):
         exchange.send(Reply(reply.status, reply.headers, bytes(body)))
 
 
+def ask(server: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
+    """What the server, a host and port, answers to a request of its own."""
+    connection = http.client.HTTPConnection(server, timeout=_WAIT_S)
+    try:
+        connection.request(method, path, body, dict(headers))
+        answer = connection.getresponse()
+        content = answer.read()
+        kept = {name: value for name, value in answer.getheaders() if name.lower() not in _HOP_BY_HOP}
+        return Reply(answer.status, kept, content)
+    finally:
+        connection.close()
+
+
 @dataclass
 class _Rule:
     method: str | None
@@ -281,17 +294,8 @@ class FaultyProxy:
 
     def forward(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """What the server behind answers."""
-        connection = http.client.HTTPConnection(self._upstream, timeout=_WAIT_S)
-        try:
-            # Whoever takes this for an HTTP proxy names the whole address, which is nothing for a server.
-            place = urlunsplit(("", "", *urlsplit(path)[2:]))
-            connection.request(method, place, body, dict(headers))
-            answer = connection.getresponse()
-            content = answer.read()
-            kept = {name: value for name, value in answer.getheaders() if name.lower() not in _HOP_BY_HOP}
-            return Reply(answer.status, kept, content)
-        finally:
-            connection.close()
+        # Whoever takes this for an HTTP proxy names the whole address, which is nothing for a server.
+        return ask(self._upstream, method, urlunsplit(("", "", *urlsplit(path)[2:])), headers, body)
 
     def wait_for(self, event: threading.Event) -> None:
         """Returns when the event is set, or the proxy ends."""
@@ -327,6 +331,10 @@ class Exchange:
     def send(self, reply: Reply, length: int | None = -1, *, close: bool = False) -> None:
         """Send a reply; `length` is what is announced: -1 the true one, None nothing."""
         handler = self._handler
+        if handler.command == "HEAD":
+            length = next(
+                (int(size) for name, size in reply.headers.items() if name.lower() == "content-length"), 0
+            )
         handler.send_response_only(reply.status)
         for name, value in reply.headers.items():
             if name.lower() != "content-length":

@@ -91,6 +91,17 @@ def azure_tracking(loaded: LoadedSettings, vocabulary: Vocabulary) -> TrackingSt
     )
 
 
+def azure_artifacts(loaded: LoadedSettings) -> ArtifactStore:
+    from ..adapters.azureml.artifact_store import AzureArtifactStore
+
+    retry = loaded.settings.retry
+    return AzureArtifactStore(
+        _workspace(loaded),
+        timeout_s=loaded.settings.tracking.timeout,
+        patience=_patience(loaded, retry.transfer_base, retry.transfer_cap),
+    )
+
+
 def _workspace(loaded: LoadedSettings) -> Workspace:
     from ..adapters.azureml.workspace import Workspace
 

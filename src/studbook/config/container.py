@@ -76,12 +76,12 @@ class Container(containers.DeclarativeContainer):
     )
     artifact_store = providers.Selector(
         kind,
-        **{  # type: ignore[arg-type]  # mypy reads the second such call otherwise than the first
+        **{
             "memory": providers.Singleton(build.memory_artifacts),
             "mlflow-sqlite": providers.Singleton(build.mlflow_artifacts, loaded),
             "mlflow-server": providers.Singleton(build.mlflow_artifacts, loaded),
             "mlflow-db": providers.Singleton(build.mlflow_artifacts, loaded),
-            "azureml": providers.Singleton(build.unsupported_store, target),
+            "azureml": providers.Singleton(build.azure_artifacts, loaded),
         },
     )
     backend_checkup = providers.Selector(

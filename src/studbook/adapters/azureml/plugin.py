@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from .clouds import CLOUDS
 
 if TYPE_CHECKING:
+    from azureml.mlflow._internal.utils import ServiceContext
     from mlflow.utils.rest_utils import MlflowHostCreds
 
     from .workspace import Workspace
@@ -17,12 +18,21 @@ def host_credentials(workspace: Workspace) -> Callable[[], MlflowHostCreds]:
     """Gives the workspace's address with a valid token, at each call. Registers both for the workspace's URI, in
     the whole process.
     """
-    from azureml.mlflow._common._cloud import cloud
     from azureml.mlflow._internal.service_context_loader import _AzureMLServiceContextLoader
-    from azureml.mlflow._internal.utils import ServiceContext
     from azureml.mlflow._store.azureml_reststore import AzureMLAbstractRestStore
 
-    context = ServiceContext(
+    context = service_context(workspace)
+    _AzureMLServiceContextLoader.add_service_context(workspace.uri, context)
+    fresh: Callable[[], MlflowHostCreds] = AzureMLAbstractRestStore(context).get_host_creds
+    return fresh
+
+
+def service_context(workspace: Workspace) -> ServiceContext:
+    """What the plugin's clients ask for the address, the credential and the cloud."""
+    from azureml.mlflow._common._cloud import cloud
+    from azureml.mlflow._internal.utils import ServiceContext
+
+    return ServiceContext(
         host_url=f"https://{workspace.host}",
         subscription_id=workspace.subscription,
         workspace_name=workspace.name,
@@ -30,6 +40,3 @@ def host_credentials(workspace: Workspace) -> Callable[[], MlflowHostCreds]:
         auth=workspace.tokens,
         cloud=getattr(cloud, CLOUDS[workspace.cloud].constant),
     )
-    _AzureMLServiceContextLoader.add_service_context(workspace.uri, context)
-    fresh: Callable[[], MlflowHostCreds] = AzureMLAbstractRestStore(context).get_host_creds
-    return fresh
