@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from ..application.child_process import ChildRules
 from ..application.project import Project
 from ..application.store_artifact import ArtifactBuilder
-from ..domain.errors import ConfigError
 from ..domain.run_context import ContextLease, ContextTarget
 from ..domain.study import StudyDefinition
 from ..domain.vocabulary import Vocabulary
@@ -84,7 +83,7 @@ def azure_tracking(loaded: LoadedSettings, vocabulary: Vocabulary) -> TrackingSt
 
     retry = loaded.settings.retry
     return azure_tracking_store(
-        _workspace(loaded),
+        azure_workspace(loaded),
         run_key_tag=vocabulary.key("run.key"),
         timeout_s=loaded.settings.tracking.timeout,
         patience=_patience(loaded, retry.base, retry.cap),
@@ -96,13 +95,13 @@ def azure_artifacts(loaded: LoadedSettings) -> ArtifactStore:
 
     retry = loaded.settings.retry
     return AzureArtifactStore(
-        _workspace(loaded),
+        azure_workspace(loaded),
         timeout_s=loaded.settings.tracking.timeout,
         patience=_patience(loaded, retry.transfer_base, retry.transfer_cap),
     )
 
 
-def _workspace(loaded: LoadedSettings) -> Workspace:
+def azure_workspace(loaded: LoadedSettings) -> Workspace:
     from ..adapters.azureml.workspace import Workspace
 
     azure = loaded.settings.tracking.azure
@@ -162,14 +161,6 @@ def mlflow_fluent_runs(target: TrackingTarget) -> FluentRuns:
     from ..adapters.mlflow.fluent_runs import MlflowFluentRuns
 
     return MlflowFluentRuns(target.uri)
-
-
-def unsupported_store(target: TrackingTarget) -> TrackingStore:
-    raise ConfigError(
-        f"{target.display} cannot be used: this release has no adapter for {target.kind} targets",
-        cure="use sqlite:///<path>, postgresql://<host>/<database>, http(s)://<host> of an MLflow server, or "
-        "memory://",
-    )
 
 
 def memory_log(clock: Clock, ids: Ids) -> EventLog:

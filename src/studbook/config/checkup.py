@@ -8,6 +8,7 @@ from ..application.diagnosis import Diagnose
 from ..application.home_checkup import HomeStatusCheckup
 from ..application.store_checkup import StoreCheckup
 from ..ports.checkup import Check, Checkup, Finding, ok
+from .building import azure_workspace
 from .tracking_target import TrackingTarget
 
 if TYPE_CHECKING:
@@ -53,6 +54,12 @@ def mlflow_checkup(target: TrackingTarget) -> Checkup:
     from ..adapters.mlflow.checkup import mlflow_checkup
 
     return mlflow_checkup(target.uri, target.artifact_root)
+
+
+def azure_checkup(loaded: LoadedSettings) -> Checkup:
+    from ..adapters.azureml.checkup import WorkspaceCheckup
+
+    return WorkspaceCheckup(azure_workspace(loaded))
 
 
 def diagnose(container: Container, *, write: bool) -> Diagnose:

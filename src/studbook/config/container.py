@@ -37,7 +37,7 @@ from ..application.sync import SyncHome
 from ..application.trial_runner import TrialRunner
 from ..application.writer_watch import WriterWatch
 from . import building as build
-from .checkup import memory_checkup, mlflow_checkup
+from .checkup import azure_checkup, memory_checkup, mlflow_checkup
 from .settings import LoadedSettings
 from .upkeep import journal_survey, ledgers, whole_journal
 
@@ -86,12 +86,12 @@ class Container(containers.DeclarativeContainer):
     )
     backend_checkup = providers.Selector(
         kind,
-        **{  # type: ignore[arg-type]
+        **{
             "memory": providers.Singleton(memory_checkup),
             "mlflow-sqlite": providers.Singleton(mlflow_checkup, target),
             "mlflow-server": providers.Singleton(mlflow_checkup, target),
             "mlflow-db": providers.Singleton(mlflow_checkup, target),
-            "azureml": providers.Singleton(build.unsupported_store, target),
+            "azureml": providers.Singleton(azure_checkup, loaded),
         },
     )
     leases = providers.Selector(

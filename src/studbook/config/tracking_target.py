@@ -63,7 +63,8 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9.-]*)(\+[A-Za-z0-9_]+)?:")
 _WORKSPACE_VERSION = re.compile(r"^/mlflow/v\d+(?:\.\d+)*/")
 _HOST = re.compile(r"(?:\[[^\]]*\]|[^:\[\]]*)(?::\d*)?")
 _SERVED = (
-    "sqlite:///<path>, postgresql://<host>/<database>, http(s)://<host> of an MLflow server, or memory://"
+    "sqlite:///<path>, postgresql://<host>/<database>, http(s)://<host> of an MLflow server, azureml://<host>/… of a "
+    "workspace, or memory://"
 )
 
 
