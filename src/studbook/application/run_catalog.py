@@ -95,10 +95,7 @@ class RunCatalog:
         if fields is not None:
             query = replace(query, tag_fields=self._keys(fields.tags), param_fields=fields.params)
         params = None if fields is None else fields.params
-        return tuple(
-            read_run(self._whole(run), self._project.vocabulary, params=params)
-            for run in self.stream(query, stages, wanted)
-        )
+        return tuple(self.view(run, params) for run in self.stream(query, stages, wanted))
 
     def stream(
         self, query: RunQuery, stages: Iterable[Stage], wanted: Mapping[str, str]
@@ -166,10 +163,11 @@ class RunCatalog:
         for run in self._store.find(query):
             yield self.view(run)
 
-    def view(self, run: StoredRun) -> RunView:
-        """One stored run, parsed, its long values joined."""
-        view = read_run(self._whole(run), self._project.vocabulary)
-        return replace(view, url=self._store.run_url(run))
+    def view(self, run: StoredRun, params: frozenset[str] | None = None) -> RunView:
+        """One stored run, parsed, its long values joined; with `params`, what `read_run` keeps then."""
+        view = read_run(self._whole(run), self._project.vocabulary, params=params)
+        url = self._store.run_url(run)
+        return view if url is None else replace(view, url=url)
 
     def runs(self, query: RunQuery) -> Iterator[StoredRun]:
         """Stored runs as they are, long values joined; flushes first."""

@@ -141,7 +141,7 @@ _BAD: dict[str, tuple[list[str], str]] = {
     "kind": (["events", "--kind", "MetricLogged"], "did you mean MetricsLogged?"),
     "nonsense": (["events", "--kind", "xyz"], "RunStarted"),
     "since": (["events", "--since", "yesterday"], "--since 'yesterday'"),
-    "unsupported": ([*_COPY, "--tracking-uri", "postgresql://h/db", "sync"], "no adapter"),
+    "unsupported": ([*_COPY, "--tracking-uri", "ftp://h/db", "sync"], "does not deliver to"),
 }
 
 
