@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from azureml_stand_in.azurite import azurite
+from azureml_stand_in.workspace import URI, stand_in
 from end_to_end.demo_run import DemoRun, run_demo
-from servers.mlflow_server import bare_app_on
+from servers.mlflow_server import bare_app, bare_app_on
 from studbook.adapters.mlflow.sql_drivers import with_driver
 
 
@@ -24,3 +27,15 @@ def demo_on_server(
     """The demo on an MLflow server over PostgreSQL, which has no other runs, in an empty folder."""
     with bare_app_on(with_driver(new_database()), tmp_path_factory.mktemp("server")) as server:
         yield run_demo(tmp_path_factory.mktemp("demo"), server.uri)
+
+
+@pytest.fixture(scope="session")
+def demo_on_azure(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoRun]:
+    """The demo in an Azure ML workspace, which has no other runs, in an empty folder."""
+    folder = tmp_path_factory.mktemp("azure")
+    with (
+        bare_app(tmp_path_factory.mktemp("server"), empty_database) as server,
+        azurite(folder) as blobs,
+        stand_in(server.uri, blobs, folder) as azure,
+    ):
+        yield run_demo(tmp_path_factory.mktemp("demo"), URI, server.uri, azure.variables)

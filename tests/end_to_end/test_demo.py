@@ -1,4 +1,4 @@
-"""The demo, as stock MLflow tools and a second run see it: on SQLite, and on a server over PostgreSQL."""
+"""The demo, as stock MLflow tools and a second run see it: on SQLite, on a server over PostgreSQL, and in Azure ML."""
 
 from __future__ import annotations
 
@@ -16,9 +16,16 @@ from mlflow.entities import Run
 from end_to_end.demo_run import DemoRun, run_demo
 
 
-@pytest.fixture(scope="module", params=["demo", "demo_on_server"])
+@pytest.fixture(scope="module", params=["demo", "demo_on_server", "demo_on_azure"])
 def lived(request: pytest.FixtureRequest) -> DemoRun:
     """The demo on each kind of store."""
+    demo: DemoRun = request.getfixturevalue(request.param)
+    return demo
+
+
+@pytest.fixture(params=["demo", "demo_on_server"])
+def demo_in_mlflow(request: pytest.FixtureRequest) -> DemoRun:
+    """The demo where stock MLflow reads files, too."""
     demo: DemoRun = request.getfixturevalue(request.param)
     return demo
 
@@ -26,7 +33,7 @@ def lived(request: pytest.FixtureRequest) -> DemoRun:
 @pytest.fixture(scope="module")
 def runs(lived: DemoRun) -> dict[str, Run]:
     """All runs of the demo's store, by run id."""
-    return _runs(lived.uri)
+    return _runs(lived.reader)
 
 
 def _runs(uri: str) -> dict[str, Run]:
@@ -41,7 +48,7 @@ def _of(runs: dict[str, Run], stage: str) -> list[Run]:
 
 
 def test_the_data_frame_of_stock_mlflow_holds_every_stage(lived: DemoRun) -> None:
-    mlflow.set_tracking_uri(lived.uri)
+    mlflow.set_tracking_uri(lived.reader)
     try:
         frame: Any = mlflow.search_runs(search_all_experiments=True)
     finally:
@@ -104,9 +111,9 @@ def test_trials_have_their_params_metrics_and_folds(runs: dict[str, Run]) -> Non
     assert len(digests) == 3
 
 
-def test_checkpoints_lie_with_their_manifest_and_fit_it(lived: DemoRun, runs: dict[str, Run]) -> None:
-    client = MlflowClient(lived.uri)
-    for refit in _of(runs, "hpo_refit"):
+def test_checkpoints_lie_with_their_manifest_and_fit_it(demo_in_mlflow: DemoRun) -> None:
+    client = MlflowClient(demo_in_mlflow.uri)
+    for refit in _of(_runs(demo_in_mlflow.uri), "hpo_refit"):
         root = Path(client.download_artifacts(refit.info.run_id, ""))
         manifest = json.loads((root / "studbook/manifests/checkpoint.json").read_bytes())
         assert manifest["run_key"] == refit.data.tags["studbook.run_key"]
@@ -114,6 +121,17 @@ def test_checkpoints_lie_with_their_manifest_and_fit_it(lived: DemoRun, runs: di
         for file in manifest["files"]:
             content = (root / "checkpoint" / file["path"]).read_bytes()
             assert hashlib.sha256(content).hexdigest() == file["sha256"]
+
+
+def test_another_machine_acquires_the_chosen_checkpoint(
+    lived: DemoRun, runs: dict[str, Run], tmp_path: Path
+) -> None:
+    chosen = lived.document["selection"]["winner"]["refit"]
+    (refit,) = (run for run in _of(runs, "hpo_refit") if run.data.tags["studbook.run_key"] == chosen)
+    acquired = lived.ask("acquire", chosen, "--kind", "checkpoint", "--to", tmp_path / "model")
+    assert (acquired["receipt"]["source"], acquired["receipt"]["trust"]) == ("store", "VERIFIED")
+    assert acquired["receipt"]["content_digest"] == refit.data.tags["studbook.artifact.checkpoint"]
+    assert (tmp_path / "model" / "model.joblib").is_file()
 
 
 def test_the_document_names_runs_and_paths_that_are_there(lived: DemoRun, runs: dict[str, Run]) -> None:
@@ -139,12 +157,22 @@ def test_benchmarks_carry_every_metric(runs: dict[str, Run]) -> None:
 
 
 def test_a_second_run_recognises_everything(lived: DemoRun, runs: dict[str, Run]) -> None:
-    again = run_demo(lived.folder, lived.uri)
+    again = lived.again()
     assert again.document["selection"]["ref"] == lived.document["selection"]["ref"]
     assert again.document["selection"]["reused"]
     assert again.document["final_training"] == lived.document["final_training"]
     assert again.document["checkpoint"]["source"] == "destination"
-    assert _runs(lived.uri).keys() == runs.keys()
+    assert _runs(lived.reader).keys() == runs.keys()
+
+
+def test_the_same_life_in_azure(demo: DemoRun, demo_on_azure: DemoRun) -> None:
+    there = demo_on_azure.document
+    keys = [{name: family[name] for name in ("family", "trials", "refit")} for family in there["families"]]
+    assert keys == [
+        {name: family[name] for name in ("family", "trials", "refit")} for family in demo.document["families"]
+    ]
+    assert there["champions"] == demo.document["champions"]
+    assert there["final_training"]["url"].startswith("https://ml.azure.com/runs/")
 
 
 def test_the_same_life_without_mlflow(demo: DemoRun, tmp_path: Path) -> None:
