@@ -19,6 +19,7 @@ from studbook.adapters.memory.tracking_store import MemoryTrackingStore
 from studbook.application.backoff import Backoff
 from studbook.application.migrate import MigrateStore
 from studbook.application.migration_ends import Destination, Source
+from studbook.application.renamed_source import RenamedSource
 from studbook.application.spill import SPILL_FOLDER, join
 from studbook.application.tag_room import with_all_tags
 from studbook.domain.run import RunStatus
@@ -212,7 +213,7 @@ _FILE_WRITES = frozenset({"put", "put_file", "put_record"})
 
 
 class World:
-    """Two memory stores and what a migration between them remembers."""
+    """Two memory stores and what a migration between them remembers; `names` are what experiments become."""
 
     def __init__(
         self,
@@ -232,6 +233,7 @@ class World:
         self.locks = MemoryLocks()
         self.clock = ManualClock()
         self.stage = stage
+        self.names: dict[str, str] = {}
 
     def migration(
         self, *, deleted: bool = True, fate: Fate | None = None, source_id: str = "here"
@@ -242,7 +244,7 @@ class World:
             return Mortal(real, writes, fate or Fate())
 
         return MigrateStore(
-            Source(self.source, self.source_files, source_id, "here"),
+            Source(RenamedSource(self.source, self.names), self.source_files, source_id, "here"),
             Destination(
                 mortal(self.store, _STORE_WRITES), mortal(self.files, _FILE_WRITES), "there", "there"
             ),

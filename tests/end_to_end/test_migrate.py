@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 
 from adapters.mlflow_files.file_store import make_with_mlflow, write_run
 from application.migration_world import BOTH, MARK, Spec, World, fill, held, stores
+from end_to_end.migration_call import migrate, start
 from faults.waiting import wait_for
 from servers.mlflow_server import Server, bare_app
 from studbook.adapters.mlflow.artifact_store import MlflowArtifactStore
@@ -70,25 +66,6 @@ def new_database(folder: Path, empty_database: Path) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(empty_database, folder / "mlflow.db")
     return f"sqlite:///{folder / 'mlflow.db'}"
-
-
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("STUDBOOK_", "MLFLOW_"))}
-    return subprocess.Popen(
-        [sys.executable, "-m", "studbook.entrypoints.cli.main", "migrate", *arguments],
-        cwd=folder,
-        env=kept,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def migrate(folder: Path, *arguments: str) -> tuple[int, Any, str]:
-    """Exit code, document, and what was said beside it."""
-    out, err = (process := start(folder, *arguments, "--json")).communicate(timeout=240)
-    assert "Traceback" not in err, err
-    return process.returncode, json.loads(out), err
 
 
 def test_memory_to_sqlite_keeps_what_any_store_holds(empty_database: Path) -> None:
@@ -209,6 +186,26 @@ def test_a_bad_end_is_a_usage_error_and_makes_nothing(
     assert (code, document["error"]["type"]) == (2, kind)
     assert words in document["error"]["problem"] + document["error"]["cure"]
     assert not (tmp_path / "new.db").exists()
+
+
+def test_an_experiment_gets_another_name(tmp_path: Path) -> None:
+    make_with_mlflow(tmp_path / "mlruns")
+    arguments = ("mlruns", "sqlite:///new.db", "--rename", "old/exp 1=old-exp-1")
+    code, document, _ = migrate(tmp_path, *arguments)
+    assert (code, document["equal"]) == (0, True)
+    with closing(sqlite3.connect(tmp_path / "new.db")) as database:
+        names = {name for (name,) in database.execute("SELECT name FROM experiments")}
+    assert "old-exp-1" in names
+    assert "old/exp 1" not in names
+    assert migrate(tmp_path, *arguments[:2], "--verify-only")[0] == 4
+    assert migrate(tmp_path, *arguments, "--verify-only")[0] == 0
+
+
+@pytest.mark.parametrize("said", ["old", "=new", "old="])
+def test_half_a_new_name_is_a_usage_error(tmp_path: Path, said: str) -> None:
+    out, err = start(tmp_path, "mlruns", "sqlite:///new.db", "--rename", said).communicate(timeout=60)
+    assert out == ""
+    assert "give OLD=NEW" in err
 
 
 def test_a_plan_makes_no_database(tmp_path: Path) -> None:

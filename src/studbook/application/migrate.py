@@ -165,7 +165,7 @@ class MigrateStore:
                     there = self._destination.runs.get_run(run.run_id)
                 except (RunNotFound, TrackingRefused):
                     return
-                if (there.experiment, there.tags) == (run.experiment, run.tags):
+                if there.tags == run.tags:
                     raise _same(self._source)
                 return
 

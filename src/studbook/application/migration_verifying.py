@@ -107,8 +107,8 @@ class MigrationCheck:
         whole = with_all_tags(join(run, files), self._vocabulary)
         return RunContent(
             name=run.name or run.run_id,
-            status=run.status,
-            lifecycle=run.lifecycle,
+            status=run.status.value,
+            lifecycle=run.lifecycle.value,
             started_at_ms=run.started_at_ms,
             ended_at_ms=end_of(run) if run.status.terminal else None,
             parent=parent,

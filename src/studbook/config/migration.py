@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from ..adapters.home.migration_ledger import HomeMigrationLedger
 from ..application.migrate import MigrateStore
 from ..application.migration_ends import Destination, Source
+from ..application.renamed_source import RenamedSource
 from ..domain.errors import ConfigError, UnsupportedTarget
 from .building import relay_backoff
 from .container import Container
@@ -27,17 +29,20 @@ def open_migration(
     destination: str,
     *,
     version: str,
+    renamed: Mapping[str, str] = MappingProxyType({}),
     deleted: bool = False,
     writes: bool = True,
 ) -> Iterator[MigrateStore]:
     """The use case for these two, as somebody gave them; relative paths start from the working directory.
 
-    The source is a tracking URI, or the folder of an MLflow file store. Without `writes`, a destination that is
-    not there is empty, and stays absent. Raises ConfigError and its children.
+    The source is a tracking URI, or the folder of an MLflow file store. `renamed` are new names of experiments by
+    old ones. Without `writes`, a destination that is not there is empty, and stays absent. Raises ConfigError and
+    its children.
     """
     here = Container(loaded=loaded, version=version)
     with ExitStack() as opened:
         come_from = _source(loaded, source, version)
+        come_from = replace(come_from, runs=RenamedSource(come_from.runs, renamed))
         opened.enter_context(closing(come_from.runs))
         opened.enter_context(closing(come_from.files))
         go_to = _destination(loaded, destination, version, writes=writes)

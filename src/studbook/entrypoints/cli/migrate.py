@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _MOST_LINES = 20
 """Of each kind, for people; the document has all."""
+_MOST_OF_A_RUN = 5
+"""Differences of one run, for people."""
 
 
 def migrate(
@@ -28,6 +30,10 @@ def migrate(
         str, typer.Argument(metavar="SRC", help="A tracking URI, or the folder of an MLflow file store.")
     ],
     destination: Annotated[str, typer.Argument(metavar="DST", help="A tracking URI.")],
+    rename: Annotated[
+        list[str] | None,
+        typer.Option("--rename", metavar="OLD=NEW", help="An experiment's name in DST; repeatable."),
+    ] = None,
     deleted: Annotated[bool, typer.Option("--deleted", help="Also the runs in the bin.")] = False,
     verify_only: Annotated[
         bool, typer.Option("--verify-only", help="Copy nothing: read both sides and compare.")
@@ -38,8 +44,8 @@ def migrate(
 ) -> None:
     """Copy all runs of SRC into DST, then read both back and compare. Exit code 4 when they differ.
 
-    Experiments keep their names; runs their params, metrics, tags, files, times, statuses and parents. Stopped
-    anywhere, the same call goes on; done, it changes nothing.
+    Experiments keep their names, but those of --rename; runs their params, metrics, tags, files, times, statuses and
+    parents. Stopped anywhere, the same call goes on; done, it changes nothing.
     """
     from importlib.metadata import version
 
@@ -52,6 +58,7 @@ def migrate(
         source,
         destination,
         version=version("studbook"),
+        renamed=dict(map(_renaming, rename or ())),
         deleted=deleted,
         writes=not (verify_only or dry_run),
     ) as migration:
@@ -65,6 +72,16 @@ def migrate(
     cli.output.show(_document(ends, copied, verified), lambda: _page(copied, verified))
     if not verified.equal or (copied is not None and copied.failed):
         raise typer.Exit(4)
+
+
+def _renaming(said: str) -> tuple[str, str]:
+    """Old name and new name. The old one may hold a `=`."""
+    old, _, new = said.rpartition("=")
+    if not old or not new:
+        raise typer.BadParameter(
+            f"--rename {said!r}: give OLD=NEW, the experiment's name in SRC and that in DST"
+        )
+    return old, new
 
 
 def _copy(cli: CommandLine, migration: MigrateStore) -> Copied:
@@ -128,7 +145,9 @@ def _page(copied: Copied | None, verified: Verification) -> RenderableType:
 
 def _difference(each: RunDifference) -> str:
     who = each.run_id or f"copy {each.copy_id}"
-    return f"{each.experiment}  {who}  {'; '.join(each.what)}"
+    more = len(each.what) - _MOST_OF_A_RUN
+    said = each.what if more <= 0 else (*each.what[:_MOST_OF_A_RUN], f"and {more:,} more")
+    return f"{each.experiment}  {who}  {'; '.join(said)}"
 
 
 def _some(lines: Iterable[str]) -> list[str]:
