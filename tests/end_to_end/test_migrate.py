@@ -208,6 +208,15 @@ def test_half_a_new_name_is_a_usage_error(tmp_path: Path, said: str) -> None:
     assert "give OLD=NEW" in err
 
 
+def test_without_a_destination_runs_go_to_the_project(tmp_path: Path) -> None:
+    make_with_mlflow(tmp_path / "mlruns")
+    code, document, _ = migrate(tmp_path, "mlruns")
+    assert (code, document["equal"]) == (0, True)
+    assert document["destination"] == f"sqlite:///{tmp_path / 'mlflow.db'}"
+    code, document, _ = migrate(tmp_path, "sqlite:///mlflow.db")
+    assert (code, document["error"]["type"]) == (2, "SameStore")
+
+
 def test_a_plan_makes_no_database(tmp_path: Path) -> None:
     write_run(tmp_path / "mlruns", "0" * 32, "start_time: 1\n", {})
     code, document, _ = migrate(tmp_path, "mlruns", "sqlite:///new.db", "--dry-run")

@@ -26,7 +26,7 @@ from .tracking_target import SaidUri, TargetKind, TrackingTarget, file_store_fol
 def open_migration(
     loaded: LoadedSettings,
     source: str,
-    destination: str,
+    destination: str | None,
     *,
     version: str,
     renamed: Mapping[str, str] = MappingProxyType({}),
@@ -35,7 +35,8 @@ def open_migration(
 ) -> Iterator[MigrateStore]:
     """The use case for these two, as somebody gave them; relative paths start from the working directory.
 
-    The source is a tracking URI, or the folder of an MLflow file store. `renamed` are new names of experiments by
+    The source is a tracking URI, or the folder of an MLflow file store; without a destination, it is the project's
+    own target. `renamed` are new names of experiments by
     old ones. Without `writes`, a destination that is not there is empty, and stays absent. Raises ConfigError and
     its children.
     """
@@ -88,8 +89,9 @@ def _files(folder: Path) -> Source:
     return Source(runs, MlflowFileArtifacts(runs), f"mlflow-files-{name}", str(folder))
 
 
-def _destination(loaded: LoadedSettings, said: str, version: str, *, writes: bool) -> Destination:
-    target = _target(loaded, said, "the destination")
+def _destination(loaded: LoadedSettings, said: str | None, version: str, *, writes: bool) -> Destination:
+    which = "the destination"
+    target = _lasting(loaded.target, which) if said is None else _target(loaded, said, which)
     container = _container(loaded, target, version)
     if not writes and _is_absent(target):
         absent = _container(loaded, replace(target, kind=TargetKind.MEMORY), version)
@@ -99,7 +101,10 @@ def _destination(loaded: LoadedSettings, said: str, version: str, *, writes: boo
 
 def _target(loaded: LoadedSettings, said: str, which: str) -> TrackingTarget:
     origin = Origin(Sayer.CALLER, which, Path.cwd())
-    target = resolve_target(SaidUri(said, origin), home=loaded.home)
+    return _lasting(resolve_target(SaidUri(said, origin), home=loaded.home), which)
+
+
+def _lasting(target: TrackingTarget, which: str) -> TrackingTarget:
     if target.kind is TargetKind.MEMORY:
         raise UnsupportedTarget(
             f"{which} is memory, which is empty and ends with this process", cure="name a store that lasts"

@@ -29,7 +29,9 @@ def migrate(
     source: Annotated[
         str, typer.Argument(metavar="SRC", help="A tracking URI, or the folder of an MLflow file store.")
     ],
-    destination: Annotated[str, typer.Argument(metavar="DST", help="A tracking URI.")],
+    destination: Annotated[
+        str | None, typer.Argument(metavar="DST", help="A tracking URI; without, the project's own target.")
+    ] = None,
     rename: Annotated[
         list[str] | None,
         typer.Option("--rename", metavar="OLD=NEW", help="An experiment's name in DST; repeatable."),
