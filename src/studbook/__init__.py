@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .domain.search_space import choice, float_range, int_range
     from .domain.stage import Stage
     from .domain.study import maximize, minimize
+    from .domain.sweep_job import AzureSweep
     from .entrypoints.child import child
     from .entrypoints.command_training import command_training
     from .entrypoints.job_context import job_context
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "AzureSweep",
     "PruneTrial",
     "RunQuery",
     "RunStatus",
@@ -42,6 +44,7 @@ __all__ = [
 ]
 
 _HOME_OF = {
+    "AzureSweep": ".domain.sweep_job",
     "PruneTrial": ".application.train_context",
     "RunQuery": ".ports.run_query",
     "RunStatus": ".domain.run",

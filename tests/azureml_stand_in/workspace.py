@@ -22,6 +22,7 @@ from azureml_stand_in.artifacts import Artifacts
 from azureml_stand_in.azurite import BLOB_HOST, Blobs
 from azureml_stand_in.certificates import server_context
 from azureml_stand_in.connect_proxy import connect_proxy
+from azureml_stand_in.jobs import MANAGEMENT, Jobs
 from azureml_stand_in.rules import Rules
 from faults.http_faults import FaultyProxy, Reply
 
@@ -49,6 +50,7 @@ class Workspace(FaultyProxy):
 
     def __init__(self, mlflow: str, blobs: Blobs, tls: ssl.SSLContext) -> None:
         self.artifacts = Artifacts(blobs)
+        self.jobs = Jobs(SCOPE)
         self._blobs = blobs
         self.rules = Rules()
         self.search_lag = 0
@@ -77,6 +79,7 @@ class Workspace(FaultyProxy):
         self.rules, self.search_lag = Rules(), 0
         self._hidden.clear()
         self.artifacts.forget()
+        self.jobs.forget()
 
     def forward(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """What the cloud answers."""
@@ -89,6 +92,8 @@ class Workspace(FaultyProxy):
             return _refusal(401, "UserError", "the token is not valid", "UNAUTHENTICATED")
         address = urlsplit(path)
         asked = json.loads(body) if body else dict(parse_qsl(address.query))
+        if host == MANAGEMENT:
+            return self.jobs.answer(address.path)
         if host == HOST and (found := _ARTIFACTS.fullmatch(address.path)):
             return self.artifacts.answer(found["run"], found["rest"], asked, f"https://{HOST}{address.path}")
         endpoint = address.path.removeprefix(_MLFLOW)

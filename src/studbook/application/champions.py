@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..domain.selection.champions import ChampionReport, choose_champions
-from ..domain.selection.config import SelectionConfig
-from .run_catalog import RunCatalog
-from .selection_inputs import changed, experiments_of, scope_runs
+from ..domain.sweep_job import AzureSweep
+from .selection_inputs import ReadInputs
 
 
 class ChooseChampions:
     """The use case: a question; nothing is written."""
 
-    def __init__(self, catalog: RunCatalog, config: SelectionConfig) -> None:
-        self._catalog = catalog
-        self._config = config
+    def __init__(self, read: ReadInputs) -> None:
+        self._read = read
 
-    def __call__(self, changes: Mapping[str, Any]) -> ChampionReport:
-        """The champions by the settings with `changes`. Raises PolicyInvalid, MixedObjectives."""
-        config = changed(self._config, changes)
-        runs = scope_runs(config, self._catalog)
-        return choose_champions(runs, config, experiments_of(runs))
+    def __call__(self, changes: Mapping[str, Any], sweeps: Sequence[AzureSweep] = ()) -> ChampionReport:
+        """The champions by the settings with `changes`, of the project or of the sweep jobs named. Raises
+        PolicyInvalid, MixedObjectives, and what `ReadSweepJobs` raises.
+        """
+        inputs = self._read(changes, sweeps)
+        return choose_champions(inputs.runs, inputs.config, inputs.experiments, inputs.warnings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from ..domain.selection.sections import RecordMode
 from ..domain.selection.select import select
 from ..domain.stage import Stage
 from ..domain.stored_run import Lifecycle
+from ..domain.sweep_job import AzureSweep
 from ..ports.attempt_claims import AttemptClaims
 from .ancestry import lineage_of
 from .attempts import next_attempt
@@ -31,7 +32,7 @@ from .delivered_runs import DeliveredRuns
 from .recorder import Recorder
 from .run_catalog import RunCatalog
 from .run_opening import RunOpening
-from .selection_inputs import changed, experiments_of, scope_runs
+from .selection_inputs import ReadInputs
 from .store_artifact import ArtifactBuilder
 
 
@@ -74,7 +75,7 @@ class SelectModel:
         recorder: Recorder,
         opening: RunOpening,
         artifacts: ArtifactBuilder,
-        config: SelectionConfig,
+        read: ReadInputs,
         claims: AttemptClaims,
         home: Path,
     ) -> None:
@@ -82,17 +83,21 @@ class SelectModel:
         self._recorder = recorder
         self._opening = opening
         self._artifacts = artifacts
-        self._config = config
+        self._read = read
         self._claims = claims
         self._home = home
 
-    def __call__(self, changes: Mapping[str, Any], *, dry_run: bool = False) -> Decision:
-        """The decision by the settings with `changes`. Raises PolicyInvalid, NoCandidate, MixedObjectives,
-        PolicyInputMissing, BenchmarksNotComparable; then nothing is stored.
+    def __call__(
+        self, changes: Mapping[str, Any], sweeps: Sequence[AzureSweep] = (), *, dry_run: bool = False
+    ) -> Decision:
+        """The decision by the settings with `changes`, over the project's trials or those of the sweep jobs named.
+
+        Raises PolicyInvalid, NoCandidate, MixedObjectives, PolicyInputMissing, BenchmarksNotComparable, and what
+        `ReadSweepJobs` raises; then nothing is stored.
         """
-        config = changed(self._config, changes)
-        runs = scope_runs(config, self._catalog)
-        result = select(runs, config, experiments_of(runs))
+        inputs = self._read(changes, sweeps)
+        config, runs = inputs.config, inputs.runs
+        result = select(runs, config, inputs.experiments, inputs.warnings)
         if dry_run:
             return Decision(result, "")
         known = self._catalog.find(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..application.child_process import ChildRules
 from ..application.project import Project
 from ..application.store_artifact import ArtifactBuilder
+from ..domain.errors import NoSweepJobs
 from ..domain.run_context import ContextLease, ContextTarget
 from ..domain.study import StudyDefinition
 from ..domain.vocabulary import Vocabulary
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from ..ports.machine import Machine
     from ..ports.relay_launcher import RelayLauncher
     from ..ports.sampler import Sampler
+    from ..ports.sweep_jobs import SweepJobs
     from ..ports.tracking_store import TrackingStore
     from ..ports.trial_executor import TrialExecutor
 
@@ -98,6 +100,25 @@ def azure_artifacts(loaded: LoadedSettings) -> ArtifactStore:
         azure_workspace(loaded),
         timeout_s=loaded.settings.tracking.timeout,
         patience=_patience(loaded, retry.transfer_base, retry.transfer_cap),
+    )
+
+
+def azure_sweep_jobs(loaded: LoadedSettings) -> SweepJobs:
+    from ..adapters.azureml.sweep_jobs import AzureSweepJobs
+
+    retry = loaded.settings.retry
+    return AzureSweepJobs(
+        azure_workspace(loaded),
+        timeout_s=loaded.settings.tracking.timeout,
+        patience=_patience(loaded, retry.base, retry.cap),
+    )
+
+
+def no_sweep_jobs(target: TrackingTarget) -> SweepJobs:
+    """Raises NoSweepJobs."""
+    raise NoSweepJobs(
+        f"{target.display} runs no sweep jobs: only an Azure ML workspace does",
+        cure="name the workspace: tracking.uri, or --tracking-uri before the verb, azureml://…",
     )
 
 

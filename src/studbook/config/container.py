@@ -29,10 +29,12 @@ from ..application.relay_service import RelayService
 from ..application.run_catalog import RunCatalog
 from ..application.run_opening import RunOpening
 from ..application.select import SelectModel
+from ..application.selection_inputs import ReadInputs
 from ..application.signs_of_life import SignsOfLife
 from ..application.store_writer import StoreWriter
 from ..application.study_history import HistoryReader
 from ..application.sweep import RunSweep
+from ..application.sweep_job_trials import ReadSweepJobs
 from ..application.sync import SyncHome
 from ..application.trial_runner import TrialRunner
 from ..application.writer_watch import WriterWatch
@@ -82,6 +84,16 @@ class Container(containers.DeclarativeContainer):
             "mlflow-server": providers.Singleton(build.mlflow_artifacts, loaded),
             "mlflow-db": providers.Singleton(build.mlflow_artifacts, loaded),
             "azureml": providers.Singleton(build.azure_artifacts, loaded),
+        },
+    )
+    sweep_jobs = providers.Selector(
+        kind,
+        **{
+            "memory": providers.Singleton(build.no_sweep_jobs, target),
+            "mlflow-sqlite": providers.Singleton(build.no_sweep_jobs, target),
+            "mlflow-server": providers.Singleton(build.no_sweep_jobs, target),
+            "mlflow-db": providers.Singleton(build.no_sweep_jobs, target),
+            "azureml": providers.Singleton(build.azure_sweep_jobs, loaded),
         },
     )
     backend_checkup = providers.Selector(
@@ -229,9 +241,11 @@ class Container(containers.DeclarativeContainer):
     benchmark = providers.Singleton(
         BenchmarkModel, catalog, recorder, opening, artifacts, acquire, machine, clock, claims, home
     )
-    champions = providers.Singleton(ChooseChampions, catalog, selection_config)
+    read_sweep_jobs = providers.Singleton(ReadSweepJobs, sweep_jobs.provider, catalog)
+    read_inputs = providers.Singleton(ReadInputs, catalog, selection_config, read_sweep_jobs)
+    champions = providers.Singleton(ChooseChampions, read_inputs)
     select = providers.Singleton(
-        SelectModel, catalog, recorder, opening, artifacts, selection_config, claims, home
+        SelectModel, catalog, recorder, opening, artifacts, read_inputs, claims, home
     )
     final_training = providers.Singleton(
         TrainFinal, catalog, recorder, opening, artifacts, claims, children, home

@@ -37,6 +37,10 @@ class ConfigError(StudbookError):
     exit_code = 2
 
 
+class NoSweepJobs(ConfigError):
+    """The tracking target is one that runs no sweep jobs."""
+
+
 class UnsupportedTarget(ConfigError):
     """The tracking URI's scheme is none that studbook delivers to."""
 
@@ -127,6 +131,10 @@ class RunIdInvalid(InvalidInput):
     """What was given as a run of the backend is none."""
 
 
+class NotASweepJob(InvalidInput):
+    """What was given as a sweep job is a job of another type."""
+
+
 class RunEnded(StudbookError):
     """The run has a terminal status, and terminal is final."""
 
@@ -205,6 +213,12 @@ class ExperimentNotFound(TrackingError):
 
 class ExperimentDeleted(TrackingRefused):
     """An experiment of this name exists but is deleted."""
+
+
+class SweepJobNotFound(TrackingError):
+    """The workspace has no job of this name."""
+
+    exit_code = 3
 
 
 class MigrationBusy(TrackingError):

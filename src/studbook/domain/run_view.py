@@ -34,8 +34,9 @@ class RunView:
     `ref` is the run key, or `run:<backend id>` for a run that has none; `parent`, `refit_of` and `subject` are
     refs too, where they name a run. `key_schema` None means that nothing says whose rules made the keys.
     `environment` holds a benchmark's comparable fields; `folds` the objective's values by fold index.
-    `artifacts` maps artifact kinds to content digests. `url` is a page that shows the run, where there is one: it
-    tells where the run is looked at, and is no part of what it is.
+    `artifacts` maps artifact kinds to content digests. `dataset_version` and `service_best` are what an Azure ML
+    sweep says of its child: the version of its data, and the ref of the sweep's best child. `url` is a page that
+    shows the run, where there is one: it tells where the run is looked at, and is no part of what it is.
     """
 
     ref: str
@@ -71,4 +72,6 @@ class RunView:
     folds: tuple[float, ...] = ()
     lineage: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    dataset_version: str | None = None
+    service_best: str | None = None
     url: str | None = field(default=None, compare=False)

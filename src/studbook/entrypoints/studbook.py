@@ -16,11 +16,12 @@ from ..application.sweep_session import SweepRequest
 from ..config.container import Container
 from ..config.settings import load_settings
 from ..domain.data import EvalSpec
-from ..domain.errors import RunIdInvalid, StudyInvalid
+from ..domain.errors import StudyInvalid
 from ..domain.search_space import SearchSpace
 from ..domain.study import Budget, FoldAggregate, Objective, Pruning, Sampling, SeedPolicy, StudyDefinition
 from ..domain.training import ExecSpec
 from .data_input import Folds, data_spec, row_count, splits
+from .foreign_runs import SweepsGiven, azure_sweeps, run_id
 from .sweep_handle import Sweep
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class Studbook:
         and experiment. If the backend has none, or it is a run of studbook already, a run of its own is made.
         """
         return self.container.open_run()(
-            name, stage=stage, parent=parent, params=params, tags=tags, adopt=_run_id(adopt)
+            name, stage=stage, parent=parent, params=params, tags=tags, adopt=run_id(adopt)
         )
 
     def sweep(
@@ -254,19 +255,29 @@ class Studbook:
         )
         return self.container.benchmark()(request)
 
-    def champions(self, **changes: Any) -> ChampionReport:
-        """The best trial of each model family. `changes` are keys of the settings' section `selection`."""
-        return self.container.champions()(changes)
+    def champions(self, *, azureml_sweep: SweepsGiven = None, **changes: Any) -> ChampionReport:
+        """The best trial of each model family, of the project or of Azure ML sweep jobs: a name, an AzureSweep, or
+        several. `changes` are keys of the settings' section `selection`.
+        """
+        return self.container.champions()(changes, azure_sweeps(azureml_sweep))
 
-    def select(self, policy: str | None = None, *, dry_run: bool = False, **changes: Any) -> Decision:
+    def select(
+        self,
+        policy: str | None = None,
+        *,
+        dry_run: bool = False,
+        azureml_sweep: SweepsGiven = None,
+        **changes: Any,
+    ) -> Decision:
         """Choose the best model by a policy, and record why; the same inputs give the recorded decision again.
 
+        `azureml_sweep` names sweep jobs as in `champions`, whose best metric then decides unless a policy is named.
         `changes` are keys of the settings' section `selection`, as `scope={"studies": [...]}`. With `dry_run`
         nothing is stored. Raises NoCandidate, BenchmarksNotComparable and their kin.
         """
         if policy is not None:
             changes = {**changes, "policy": policy}
-        return self.container.select()(changes, dry_run=dry_run)
+        return self.container.select()(changes, azure_sweeps(azureml_sweep), dry_run=dry_run)
 
     def acquire(
         self,
@@ -381,19 +392,6 @@ class Studbook:
         if said is not None:
             return said
         return _EXIT_TRANSIENT_S if self.container.machine().is_transient() else _EXIT_S
-
-
-def _run_id(run: object) -> str | None:
-    """The id of an MLflow run, of whatever class, or the id itself."""
-    if run is None or isinstance(run, str):
-        return run
-    run_id = getattr(getattr(run, "info", None), "run_id", None)
-    if not isinstance(run_id, str):
-        raise RunIdInvalid(
-            f"{run!r:.100} is no MLflow run",
-            cure="give adopt= what mlflow.start_run() or mlflow.active_run() returned, or a run id",
-        )
-    return run_id
 
 
 def _length(labels: Sequence[object] | None) -> int | None:

@@ -26,8 +26,8 @@ class RunQuery:
     """Which runs, in which order, with which fields.
 
     `statuses` is always explicit. `tags` and `params` are equalities on text; `tag_in` asks for any of several
-    values; `has_metrics` asks that a last value exists, NaN included. An experiment that does not exist holds
-    no runs. `fields` limits the tags, params and metrics that come back (None: all).
+    values; `has_metrics` asks that a last value exists, NaN included. `parent_id` is a backend id. An experiment
+    that does not exist holds no runs. `fields` limits the tags, params and metrics that come back (None: all).
     """
 
     experiments: tuple[str, ...]
@@ -36,6 +36,7 @@ class RunQuery:
     tag_in: dict[str, frozenset[str]] = field(default_factory=dict)
     params: dict[str, str] = field(default_factory=dict)
     has_metrics: frozenset[str] = frozenset()
+    parent_id: str | None = None
     lifecycles: frozenset[Lifecycle] = frozenset({Lifecycle.ACTIVE})
     order: Order = Order.STARTED_ASCENDING
     limit: int | None = None
@@ -49,6 +50,7 @@ class RunQuery:
             run.experiment in self.experiments
             and run.status in self.statuses
             and run.lifecycle in self.lifecycles
+            and self.parent_id in (None, run.parent_id)
             and all(run.tags.get(key) == value for key, value in self.tags.items())
             and all(run.tags.get(key) in values for key, values in self.tag_in.items())
             and all(run.params.get(key) == value for key, value in self.params.items())

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from studbook.adapters.mlflow.entities import param_entities, tag_entities, view_code
+from studbook.adapters.mlflow.entities import PARENT_TAG, param_entities, tag_entities, view_code
 from studbook.adapters.mlflow.paging import Page, page_through
 from studbook.adapters.mlflow.query_translation import (
     cannot_match,
@@ -49,6 +49,7 @@ runs = st.builds(
     lifecycle=st.sampled_from(Lifecycle),
     started_at_ms=st.integers(1, 9),
     ended_at_ms=st.none(),
+    parent_id=st.none() | values,
     tags=texts,
     params=texts,
     metrics=st.dictionaries(st.sampled_from(("m", "n")), st.floats()),
@@ -61,6 +62,7 @@ queries = st.builds(
     tag_in=st.dictionaries(keys, st.frozensets(values, max_size=2), max_size=1),
     params=texts,
     has_metrics=st.frozensets(st.sampled_from(("m", "n")), max_size=1),
+    parent_id=st.none() | values,
     lifecycles=st.frozensets(st.sampled_from(Lifecycle)),
     order=st.sampled_from(Order),
 )
@@ -76,8 +78,9 @@ def passed(filter_text: str, candidates: Sequence[StoredRun]) -> list[StoredRun]
         info = RunInfo(  # type: ignore[no-untyped-call]
             str(i), "0", "u", str(run.status), run.started_at_ms, None, run.lifecycle
         )
+        parent = {} if run.parent_id is None else {PARENT_TAG: run.parent_id}
         data = RunData(  # type: ignore[no-untyped-call]
-            params=param_entities(run.params), tags=tag_entities(run.tags)
+            params=param_entities(run.params), tags=tag_entities({**run.tags, **parent})
         )
         entities.append(Run(info, data))
     through = SearchUtils.filter(entities, filter_text)  # type: ignore[no-untyped-call]
@@ -93,7 +96,13 @@ def cases(draw: st.DrawFn) -> tuple[list[StoredRun], RunQuery]:
     wanted = draw(st.sampled_from(candidates))
     lifecycles = frozenset({wanted.lifecycle})
     return candidates, RunQuery(
-        (EXPERIMENT,), frozenset({wanted.status}), wanted.tags, {}, wanted.params, lifecycles=lifecycles
+        (EXPERIMENT,),
+        frozenset({wanted.status}),
+        wanted.tags,
+        {},
+        wanted.params,
+        parent_id=wanted.parent_id,
+        lifecycles=lifecycles,
     )
 
 

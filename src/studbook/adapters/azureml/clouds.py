@@ -1,4 +1,4 @@
-"""The Azure clouds: where tokens come from, and where people look at runs."""
+"""The Azure clouds: where tokens come from, who knows of workspaces, and where people look at runs."""
 
 from __future__ import annotations
 
@@ -10,15 +10,24 @@ CloudName = Literal["AzureCloud", "AzureChinaCloud", "AzureUSGovernment"]
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """`authority` gives tokens, `studio` shows runs; `constant` is what the plugin calls the cloud."""
+    """`authority` gives tokens, `management` knows of workspaces, `studio` shows runs; `constant` is what the plugin
+    calls the cloud.
+    """
 
     authority: str
+    management: str
     studio: str
     constant: str
 
 
 CLOUDS: dict[CloudName, Cloud] = {
-    "AzureCloud": Cloud("login.microsoftonline.com", "ml.azure.com", "AZURE_PUBLIC_CLOUD"),
-    "AzureChinaCloud": Cloud("login.chinacloudapi.cn", "ml.azure.cn", "AZURE_CHINA_CLOUD"),
-    "AzureUSGovernment": Cloud("login.microsoftonline.us", "ml.azure.us", "AZURE_US_GOV_CLOUD"),
+    "AzureCloud": Cloud(
+        "login.microsoftonline.com", "management.azure.com", "ml.azure.com", "AZURE_PUBLIC_CLOUD"
+    ),
+    "AzureChinaCloud": Cloud(
+        "login.chinacloudapi.cn", "management.chinacloudapi.cn", "ml.azure.cn", "AZURE_CHINA_CLOUD"
+    ),
+    "AzureUSGovernment": Cloud(
+        "login.microsoftonline.us", "management.usgovcloudapi.net", "ml.azure.us", "AZURE_US_GOV_CLOUD"
+    ),
 }

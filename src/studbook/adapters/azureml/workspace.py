@@ -58,6 +58,14 @@ class Workspace:
         return cls(uri, host, subscription, group, name, cloud, tokens)
 
     @property
+    def scope(self) -> str:
+        """Its path among all of Azure's resources."""
+        return (
+            f"/subscriptions/{self.subscription}/resourceGroups/{self.group}"
+            f"/providers/Microsoft.MachineLearningServices/workspaces/{self.name}"
+        )
+
+    @property
     def is_server(self) -> bool:
         """It is reached by requests."""
         return True

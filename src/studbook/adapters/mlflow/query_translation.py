@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from ...domain.run import RunStatus
 from ...ports.run_query import Order, RunQuery
+from .entities import PARENT_TAG
 from .filter_language import MLFLOW, FilterLanguage
 
 
 def pushed_filter(query: RunQuery, language: FilterLanguage = MLFLOW) -> str:
     """The clauses that the backend can check, joined by AND; empty when there are none."""
     one_of_one = {key: min(values) for key, values in query.tag_in.items() if len(values) == 1}
+    parent = {} if query.parent_id is None else {PARENT_TAG: query.parent_id}
     clauses = _status_clauses(query.statuses) if language.statuses else []
+    clauses += _equalities("tags", parent, language)
     clauses += _equalities("tags", query.tags, language)
     clauses += _equalities("tags", one_of_one, language)
     clauses += _equalities("params", query.params, language)

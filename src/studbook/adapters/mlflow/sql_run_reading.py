@@ -329,7 +329,9 @@ class _Pool:
 
 def _equalities(query: RunQuery) -> list[tuple[str, str, tuple[str, ...]]]:
     """Table, key and the values of which a run must have one."""
+    parent = () if query.parent_id is None else (("tags", PARENT_TAG, (query.parent_id,)),)
     return [
+        *parent,
         *(("tags", key, (value,)) for key, value in query.tags.items()),
         *(("params", key, (value,)) for key, value in query.params.items()),
         *(("tags", key, tuple(sorted(values))) for key, values in query.tag_in.items()),

@@ -18,6 +18,7 @@ from .pool import Pool
 from .refit_mapping import RefitMapping
 from .rejection import Rejection, RejectionReason
 from .screen import TrialChecks, screen
+from .sweep_trials import service_best_differs
 from .warning import SelectionWarning, WarningCode, merge_warnings
 
 
@@ -36,6 +37,7 @@ class Champion:
     metric: str
     value: float
     stable_score: float
+    dataset_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +66,18 @@ class ChampionReport:
 
 
 def choose_champions(
-    runs: Iterable[RunView], config: SelectionConfig, experiments: Iterable[str] = ()
+    runs: Iterable[RunView],
+    config: SelectionConfig,
+    experiments: Iterable[str] = (),
+    warnings: Iterable[SelectionWarning] = (),
 ) -> ChampionReport:
-    """The champions among all runs of the scope.
+    """The champions among all runs of the scope; `warnings` are those that the runs came with.
 
     Raises MixedObjectives when the studies disagree about the objective. A family without a champion never
     hides the others.
     """
     plan = config.plan(experiments)
-    inputs = gather(runs, plan, screen_unmeasured=False)
+    inputs = gather(runs, plan, screen_unmeasured=False, warnings=warnings)
     objective = resolve_objective(inputs.pool.trials, plan.policy.objective)
     report = champions_of(inputs.pool, plan, objective)
     return ChampionReport(
@@ -95,6 +100,7 @@ def champions_of(pool: Pool, plan: SelectionPlan, objective: MetricSpec | None) 
         detail = f"top_k {config.top_k} is used as {config.min_trials}, the smallest eligible study"
         warnings.append(SelectionWarning(WarningCode.TOP_K_CLAMPED, (), detail))
     champions: list[Champion] = []
+    chosen: list[RunView] = []
     skipped: list[tuple[str, RejectionReason, str]] = _without_valid(pool.trials, valid, rejected)
     groups: list[ChampionGroup] = []
     families: dict[str, list[RunView]] = {}
@@ -120,6 +126,8 @@ def champions_of(pool: Pool, plan: SelectionPlan, objective: MetricSpec | None) 
             continue
         warnings.extend((*mapping.warnings, *served.warnings))
         champions.append(best.champion(family, mapping, served.ref))
+        chosen.append(best.best)
+    warnings.extend(service_best_differs(chosen))
     return ChampionReport(
         tuple(champions),
         tuple(sorted(skipped)),
@@ -189,6 +197,7 @@ class _Study:
             metric=self.objective.name,
             value=self.value(best),
             stable_score=self.stable_score,
+            dataset_version=best.dataset_version,
         )
 
 

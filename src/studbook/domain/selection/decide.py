@@ -23,6 +23,7 @@ from .rejection import Rejection, RejectionReason, funnel
 from .result import Contender, SelectionResult, values_of, winner_of
 from .screen import key_fault, screen
 from .sections import CandidatesFrom
+from .sweep_trials import service_best_differs
 from .unmeasured import resolved_metrics, trial_checks
 from .warning import SelectionWarning, WarningCode, merge_warnings
 
@@ -65,7 +66,7 @@ def decide(inputs: Inputs) -> SelectionResult:
         normalisation=dict(verdict.ranked.normalisation),
         margins=verdict.margins,
         warnings=merge_warnings(
-            (*gathered, *verdict.warnings, *inputs.screened.warnings, *_study_open(winner, inputs))
+            (*gathered, *verdict.warnings, *inputs.screened.warnings, *_of_winner(winner, inputs))
         ),
         environment=report.environment,
     )
@@ -164,8 +165,9 @@ def _benchmark_refs(candidate: Candidate) -> set[str]:
     return {measured.representative for measured in candidate.values.values()}
 
 
-def _study_open(winner: Candidate, inputs: Inputs) -> tuple[SelectionWarning, ...]:
+def _of_winner(winner: Candidate, inputs: Inputs) -> tuple[SelectionWarning, ...]:
+    found = service_best_differs([winner.trial])
     if winner.trial.study_key not in inputs.screened.open_studies:
-        return ()
+        return found
     detail = f"study {winner.trial.study_key} still has RUNNING trials"
-    return (SelectionWarning(WarningCode.STUDY_OPEN, (winner.ref,), detail),)
+    return (*found, SelectionWarning(WarningCode.STUDY_OPEN, (winner.ref,), detail))

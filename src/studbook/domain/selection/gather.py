@@ -21,7 +21,7 @@ from .run_record import stub, trimmed
 from .scope import check_prefixes, out_of_scope
 from .screen import not_taking_part
 from .unmeasured import unmeasured_trials
-from .warning import SelectionWarning, WarningCode
+from .warning import SelectionWarning, WarningCode, merge_warnings
 
 _QUERIED = (Stage.TRIAL, Stage.REFIT, Stage.BENCHMARK)
 
@@ -32,11 +32,13 @@ def gather(
     *,
     list_screened: int = 100,
     screen_unmeasured: bool = True,
+    warnings: Iterable[SelectionWarning] = (),
 ) -> Inputs:
     """The inputs of a decision.
 
     Runs that fail checks 1 to 3 are screened: counted, digested, listed up to `list_screened` a reason. So
-    are, unless `screen_unmeasured` is off, trials that no benchmark names when the policy needs one.
+    are, unless `screen_unmeasured` is off, trials that no benchmark names when the policy needs one. `warnings` are
+    those that the runs came with.
     """
     known = join(distinct(runs))
     check_prefixes(plan.scope, (run.study_key for run in known if run.study_key))
@@ -48,7 +50,7 @@ def gather(
     cited = _cited(known, split)
     if screen_unmeasured and plan.policy.needs_benchmark:
         split.screen_trials(unmeasured_trials(split.pool(cited), plan))
-    return split.inputs(plan, cited, list_screened)
+    return split.inputs(plan, cited, list_screened, warnings)
 
 
 @dataclass(slots=True)
@@ -83,7 +85,13 @@ class _Split:
             cited=tuple(cited),
         )
 
-    def inputs(self, plan: SelectionPlan, cited: list[RunView], list_screened: int) -> Inputs:
+    def inputs(
+        self,
+        plan: SelectionPlan,
+        cited: list[RunView],
+        list_screened: int,
+        warnings: Iterable[SelectionWarning],
+    ) -> Inputs:
         names = _metrics_read(plan)
         experiments = plan.scope.experiments
         everyone = [run for found in self.screened.values() for run in found]
@@ -107,7 +115,7 @@ class _Split:
                     for run in sorted(everyone, key=lambda run: run.ref)
                     if run.stage is Stage.REFIT and not _usable(run)
                 ),
-                warnings=self._warnings(),
+                warnings=merge_warnings((*self._warnings(), *warnings)),
             ),
         )
 

@@ -22,7 +22,9 @@ SCHEMA = "studbook.selection/1"
 
 @dataclass(frozen=True, slots=True)
 class Winner:
-    """The selected model. Runs are named by ref; `artifact_run` is the run whose files are served."""
+    """The selected model. Runs are named by ref; `artifact_run` is the run whose files are served. `tags` holds the
+    `dataset_version` of an Azure ML sweep's child, where anything tells it.
+    """
 
     trial: str
     refit: str | None
@@ -33,6 +35,7 @@ class Winner:
     basis: MappingBasis
     protocol_fp: str | None
     metrics: dict[str, float]
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,7 @@ class SelectionResult:
 
 def winner_of(candidate: Candidate) -> Winner:
     """A candidate as the winner."""
+    version = candidate.trial.dataset_version
     return Winner(
         trial=candidate.ref,
         refit=candidate.mapping.refit,
@@ -134,6 +138,7 @@ def winner_of(candidate: Candidate) -> Winner:
         basis=candidate.mapping.basis,
         protocol_fp=candidate.mapping.protocol_fp,
         metrics=values_of(candidate),
+        tags={"dataset_version": version} if version else {},
     )
 
 
@@ -162,6 +167,7 @@ def _winner_json(winner: Winner) -> dict[str, Any]:
         "trial_key": winner.trial_key,
         "mapping": {"basis": winner.basis.value, "protocol_fp": winner.protocol_fp},
         "metrics": winner.metrics,
+        **({"tags": winner.tags} if winner.tags else {}),
     }
 
 

@@ -23,6 +23,8 @@ _TEXTS = (
     "subject",
     "benchmark_key",
     "trial_state",
+    "dataset_version",
+    "service_best",
 )
 PARAMS = (ITERATIONS, "benchmark_device")
 
@@ -63,6 +65,8 @@ def trimmed(run: RunView, metrics: frozenset[str]) -> RunView:
             if name in metrics or (name.startswith(folds) and name.rpartition("_")[2].isdecimal())
         },
         folds=tuple(_number(value) for value in run.folds),
+        dataset_version=run.dataset_version,
+        service_best=run.service_best,
     )
 
 

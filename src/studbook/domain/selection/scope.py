@@ -13,7 +13,8 @@ from .candidate import UNKNOWN_FAMILY
 from .sections import ScopeConfig
 from .warning import SelectionWarning, WarningCode
 
-_NATIVE = "azureml:"  # sweeps of a service that gives no keys of ours are named in full
+NATIVE = "azureml:"
+"""How the keys of a service's own sweeps begin: they are named in full."""
 
 
 def out_of_scope(run: RunView, scope: ScopeConfig) -> str | None:
@@ -32,7 +33,7 @@ def check_prefixes(scope: ScopeConfig, study_keys: Iterable[str]) -> None:
     """Raises PolicyInvalid when a prefix in `scope.studies` names several studies."""
     keys = set(study_keys)
     for study in scope.studies:
-        if study.startswith(_NATIVE):
+        if study.startswith(NATIVE):
             continue
         try:
             KeyReference.parse(study, StudyKey).only(keys)
@@ -70,4 +71,4 @@ def _in_studies(run: RunView, scope: ScopeConfig) -> bool:
 
 
 def _names(study: str, key: str | None) -> bool:
-    return key == study or (not study.startswith(_NATIVE) and KeyReference.parse(study, StudyKey).names(key))
+    return key == study or (not study.startswith(NATIVE) and KeyReference.parse(study, StudyKey).names(key))

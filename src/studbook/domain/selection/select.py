@@ -11,19 +11,25 @@ from .decide import decide
 from .gather import gather
 from .joining import distinct
 from .result import SelectionResult
+from .warning import SelectionWarning
 
 
 def select(
-    runs: Iterable[RunView], config: SelectionConfig, experiments: Iterable[str] = ()
+    runs: Iterable[RunView],
+    config: SelectionConfig,
+    experiments: Iterable[str] = (),
+    warnings: Iterable[SelectionWarning] = (),
 ) -> SelectionResult:
     """The selected model among all runs (sweeps, trials, refits, benchmarks, any status) of the scope.
 
-    `experiments` are those that were read, where the settings name none. Independent of the order of `runs`.
+    `experiments` are those that were read, where the settings name none; `warnings` are those that the runs came with.
+    Independent of the order of `runs`.
     Raises NoCandidate with funnel, reasons and samples; MixedObjectives; PolicyInputMissing;
     BenchmarksNotComparable with the table of candidates and environments.
     """
     views = distinct(runs)
     plan = config.plan(experiments)
-    result = decide(gather(views, plan, list_screened=config.record.list_screened))
+    inputs = gather(views, plan, list_screened=config.record.list_screened, warnings=warnings)
+    result = decide(inputs)
     cited = {run.ref for run in result.inputs.runs}
     return replace(result, locations={run.ref: run.run_id for run in views if run.ref in cited})

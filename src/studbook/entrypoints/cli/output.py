@@ -149,6 +149,11 @@ def linked(link: Link) -> Text:
     return Text(link.text, style="" if link.url is None else Style(link=link.url))
 
 
+def short_ref(ref: str) -> str:
+    """As much of a run key as tells runs apart; a ref of another kind is told in full."""
+    return ref[:16] if ref.startswith("rk3:") else ref
+
+
 def _table_cell(cell: object) -> Text:
     from rich.text import Text
 

@@ -10,7 +10,7 @@ import typer
 
 from .choices import each_of, moment_ns, pairs
 from .command_line import CommandLine
-from .output import Link, table
+from .output import Link, short_ref, table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -157,7 +157,7 @@ def _default_page(held: Sequence[RunView]) -> RenderableType:
 def _row(run: RunView) -> list[object]:
     names = [name for name, _ in run.objectives] or sorted(run.metrics)
     return [
-        Link(_short(run.ref), run.url),
+        Link(short_ref(run.ref), run.url),
         run.stage or "",
         run.status,
         _minute(datetime.fromtimestamp(run.started_at / 1000, UTC)),
@@ -187,10 +187,6 @@ def _cell(value: object, url: str | None) -> object:
 
 def _minute(at: datetime) -> str:
     return at.strftime("%Y-%m-%d %H:%M")
-
-
-def _short(ref: str) -> str:
-    return ref[:16] if ref.startswith("rk3:") else ref
 
 
 def shortened(parts: Sequence[str], between: str) -> str:

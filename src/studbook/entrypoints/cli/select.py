@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .command_line import CommandLine
-from .output import Link, linked, table
+from .decision_options import AzureSweeps, DataVersion, Family, Metric, Study, changes_of, sweeps_of
+from .output import Link, linked, short_ref, table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -24,23 +25,18 @@ def select(
         str | None,
         typer.Option(help="A preset, or a policy of the settings: accuracy_latency, best_metric, …"),
     ] = None,
-    metric: Annotated[str | None, typer.Option(help="The objective, when studies have several.")] = None,
-    family: Annotated[
-        list[str] | None, typer.Option(help="Only this model family; may be given again.")
-    ] = None,
-    study: Annotated[list[str] | None, typer.Option(help="Only this study; may be given again.")] = None,
+    metric: Metric = None,
+    family: Family = None,
+    study: Study = None,
+    azureml_sweep: AzureSweeps = None,
+    data_version: DataVersion = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide, and store nothing.")] = False,
 ) -> None:
     """Choose the best model, and record why. Exit code 3 when there is no candidate."""
-
-    changes: dict[str, Any] = {}
-    if metric is not None:
-        changes["objective"] = {"metric": metric}
-    scope = {"families": family, "studies": study}
-    if any(scope.values()):
-        changes["scope"] = {key: value for key, value in scope.items() if value}
+    sweeps = sweeps_of(azureml_sweep, data_version)
+    changes = changes_of(metric, family, study)
     with cli.open_book() as book:
-        decision = book.select(policy, dry_run=dry_run, **changes)
+        decision = book.select(policy, dry_run=dry_run, azureml_sweep=sweeps, **changes)
         url = decision.url()
     document = {
         "ref": decision.ref or None,
@@ -63,7 +59,7 @@ def _page(decision: Decision, url: str | None) -> RenderableType:
         [
             contender.rank,
             contender.family,
-            contender.ref[:16],
+            short_ref(contender.ref),
             *(_number(contender.values.get(alias)) for alias in aliases),
             _number(contender.score),
         ]

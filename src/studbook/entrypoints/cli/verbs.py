@@ -32,6 +32,7 @@ VERBS: dict[str, Verb] = {
     "demo": Verb("demo", "demo", "A model's whole life on handwritten digits."),
     "sweep": Verb("sweep", "sweep", "Search a study that a file describes."),
     "runs": Verb("runs", "runs", "What is in the store."),
+    "champions": Verb("champions", "champions", "The best trial of each model family."),
     "select": Verb("select", "select", "Choose the best model, and record why."),
     "acquire": Verb("acquire", "acquire", "A run's files, verified."),
     "lineage": Verb("lineage", "lineage", "Where a model came from."),

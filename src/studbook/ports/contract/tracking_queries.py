@@ -145,6 +145,21 @@ class TrackingQueryContract:
         assert indexes(replace(everything, tag_in={"t": frozenset({"a", "b"})}, params={"p": "1"})) == [0, 2]
         assert indexes(replace(everything, tag_in={"t": frozenset()})) == []
 
+    def test_only_the_children_of_the_asked_parent_are_found(self, store: TrackingStore) -> None:
+        experiment = fresh_name()
+        parent, other = (store.create_run(new_run(experiment, START + i)) for i in range(2))
+        rows = [(parent, "a"), (other, "a"), (parent, "b")]
+        made = [
+            store.create_run(replace(new_run(experiment, START + 2 + i, {"t": tag}), parent_id=above))
+            for i, (above, tag) in enumerate(rows)
+        ]
+        below = store.create_run(replace(new_run(experiment, START + 9), parent_id=made[0]))
+        children = RunQuery((experiment,), ANY_STATUS, parent_id=parent)
+        assert ids(store.find(children)) == [made[0], made[2]]
+        assert ids(store.find(replace(children, tags={"t": "a"}))) == [made[0]]
+        assert ids(store.find(replace(children, parent_id=made[0]))) == [below]
+        assert ids(store.find(replace(children, parent_id=below))) == []
+
     def test_a_metric_is_present_whatever_its_value(self, store: TrackingStore) -> None:
         experiment = fresh_name()
         made = [store.create_run(new_run(experiment, START + i)) for i in range(5)]

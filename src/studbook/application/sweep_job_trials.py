@@ -1,0 +1,77 @@
+"""The trials of sweep jobs that a service ran by itself: read completely, each child as it is now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from ..domain.errors import NoCandidate, RunNotFound, SweepJobNotFound, TrackingUnavailable
+from ..domain.run_view import RunView
+from ..domain.selection.sweep_trials import SweepTrials, sweep_trials
+from ..domain.selection.warning import merge_warnings
+from ..domain.stored_run import Lifecycle
+from ..domain.sweep_job import AzureSweep, SweepJob
+from ..ports.run_query import ANY_STATUS, RunQuery
+from ..ports.sweep_jobs import SweepJobs
+from .run_catalog import RunCatalog
+
+_NOTHING: frozenset[str] = frozenset()
+
+
+class ReadSweepJobs:
+    """A question: nothing is written, and no experiment is made. `jobs` gives the port when it is first needed."""
+
+    def __init__(self, jobs: Callable[[], SweepJobs], catalog: RunCatalog) -> None:
+        self._jobs = jobs
+        self._catalog = catalog
+
+    def __call__(self, sweeps: Iterable[AzureSweep]) -> SweepTrials:
+        """The trials of all these sweep jobs, and what to know of them.
+
+        Raises NoSweepJobs, SweepJobNotFound, NotASweepJob, MalformedRun; NoCandidate for a job without children;
+        TrackingUnavailable when the service, or a child, cannot be read.
+        """
+        self._catalog.catch_up()
+        jobs = self._jobs()
+        read = [self._trials(sweep, jobs.read(sweep.name)) for sweep in sweeps]
+        return SweepTrials(
+            tuple(run for trials in read for run in trials.runs),
+            merge_warnings(warning for trials in read for warning in trials.warnings),
+        )
+
+    def _trials(self, said: AzureSweep, job: SweepJob) -> SweepTrials:
+        try:
+            sweep = self._catalog.by_ref(f"run:{job.name}")
+        except RunNotFound as error:
+            raise SweepJobNotFound(
+                f"the sweep job {job.name} is {job.status}, and has no run yet",
+                cure="wait until it has begun",
+                job=job.name,
+            ) from error
+        query = RunQuery(
+            (sweep.experiment,),
+            ANY_STATUS,
+            parent_id=sweep.run_id,
+            lifecycles=frozenset(Lifecycle),
+            tag_fields=_NOTHING,
+            param_fields=_NOTHING,
+            metric_fields=_NOTHING,
+        )
+        children = [self._child(job, view.run_id) for view in self._catalog.views(query)]
+        if not children:
+            raise NoCandidate(
+                f"the sweep job {job.name} is {job.status}, and has no children",
+                cure="wait until it has started some, or name another sweep job",
+                job=job.name,
+            )
+        return sweep_trials(said, job, sweep, children)
+
+    def _child(self, job: SweepJob, run_id: str) -> RunView:
+        """The child by its id: a search may lag behind it, and lack its metrics."""
+        try:
+            return self._catalog.by_ref(f"run:{run_id}")
+        except RunNotFound as error:
+            raise TrackingUnavailable(
+                f"the child {run_id} of the sweep job {job.name} is listed, and cannot be read",
+                cure="repeat later; a decision without it could be another one",
+                run_id=run_id,
+            ) from error
