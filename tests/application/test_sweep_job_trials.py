@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from studbook.adapters.memory.clock import ManualClock
 from studbook.adapters.memory.sweep_jobs import MemorySweepJobs
 from studbook.adapters.memory.tracking_store import MemoryTrackingStore
 from studbook.application.selection_inputs import changed_for_sweeps
@@ -15,6 +16,7 @@ from studbook.domain.errors import (
     NoCandidate,
     NoSweepJobs,
     NotASweepJob,
+    PolicyInputMissing,
     PolicyInvalid,
     RunNotFound,
     SweepJobNotFound,
@@ -133,6 +135,27 @@ def test_the_service_is_compared_and_not_followed(book: Studbook, service: Servi
     for found in (report.warnings, decision.result.warnings):
         (differs,) = (one for one in found if one.code is WarningCode.SERVICE_BEST_DIFFERS)
         assert children[1] in differs.detail
+
+
+def test_children_that_studbook_recorded_are_known_by_their_keys_and_may_be_measured(
+    book: Studbook, service: Service, clock: ManualClock
+) -> None:
+    name, _ = service.sweep()
+    children = [service.run(name, status=RunStatus.RUNNING, metrics={"acc": value}) for value in (0.9, 0.8)]
+    keys = []
+    for child in children:
+        with book.run("training", adopt=child) as run:
+            keys.append(str(run.key))
+    book.flush()
+    assert trials(book.champions(azureml_sweep=name)) == [("unknown", keys[0])]
+    with pytest.raises(PolicyInputMissing, match="latency"):
+        book.select("accuracy_latency", azureml_sweep=name)
+    for key in keys:
+        book.benchmark(key, lambda _: clock.advance(0.002), {1: [1]}, warmup=1, iterations=3)
+    result = book.select("accuracy_latency", azureml_sweep=name).result
+    assert result.winner.trial in keys
+    assert {contender.ref for contender in result.ranking} == set(keys)
+    assert all("latency" in contender.values for contender in result.ranking)
 
 
 def test_runs_elsewhere_and_below_the_children_take_no_part(book: Studbook, service: Service) -> None:

@@ -62,8 +62,8 @@ def changed(config: SelectionConfig, changes: Mapping[str, Any]) -> SelectionCon
 
 
 def changed_for_sweeps(config: SelectionConfig, changes: Mapping[str, Any]) -> SelectionConfig:
-    """The same for sweep jobs, which have neither refits nor benchmarks: where `changes` say nothing else, one child
-    makes a study, the trial's own files are served, and the best metric decides. The sweeps are the scope.
+    """The same for sweep jobs, whose children are rarely refitted or measured: where `changes` say nothing else, one
+    child makes a study, its own files are served, and the best metric decides. The sweeps are the scope.
     """
     settings = _said(config)
     defaults: dict[str, dict[str, object]] = {

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable
 
 from ..domain.errors import NoCandidate, RunNotFound, SweepJobNotFound, TrackingUnavailable
 from ..domain.run_view import RunView
+from ..domain.selection.fields import READ
 from ..domain.selection.sweep_trials import SweepTrials, sweep_trials
 from ..domain.selection.warning import merge_warnings
+from ..domain.stage import Stage
 from ..domain.stored_run import Lifecycle
 from ..domain.sweep_job import AzureSweep, SweepJob
 from ..ports.run_query import ANY_STATUS, RunQuery
@@ -25,7 +27,8 @@ class ReadSweepJobs:
         self._catalog = catalog
 
     def __call__(self, sweeps: Iterable[AzureSweep]) -> SweepTrials:
-        """The trials of all these sweep jobs, and what to know of them.
+        """The trials of all these sweep jobs, with the refits and benchmarks of those that studbook recorded, and what
+        to know of them.
 
         Raises NoSweepJobs, SweepJobNotFound, NotASweepJob, MalformedRun; NoCandidate for a job without children;
         TrackingUnavailable when the service, or a child, cannot be read.
@@ -33,9 +36,10 @@ class ReadSweepJobs:
         self._catalog.catch_up()
         jobs = self._jobs()
         read = [self._trials(sweep, jobs.read(sweep.name)) for sweep in sweeps]
+        trials = tuple(run for found in read for run in found.runs)
         return SweepTrials(
-            tuple(run for trials in read for run in trials.runs),
-            merge_warnings(warning for trials in read for warning in trials.warnings),
+            (*trials, *self._made_of(trials)),
+            merge_warnings(warning for found in read for warning in found.warnings),
         )
 
     def _trials(self, said: AzureSweep, job: SweepJob) -> SweepTrials:
@@ -64,6 +68,16 @@ class ReadSweepJobs:
                 job=job.name,
             )
         return sweep_trials(said, job, sweep, children)
+
+    def _made_of(self, trials: Iterable[RunView]) -> list[RunView]:
+        """The project's refits of trials, and the benchmarks of both. Only what has a run key can have any."""
+        names = {run.ref for run in trials if run.ref != f"run:{run.run_id}"}
+        if not names:
+            return []
+        found = self._catalog.find((Stage.REFIT, Stage.BENCHMARK), flush=False, fields=READ)
+        refits = [run for run in found if run.stage is Stage.REFIT and run.refit_of in names]
+        names |= {run.ref for run in refits}
+        return [*refits, *(run for run in found if run.stage is Stage.BENCHMARK and run.subject in names)]
 
     def _child(self, job: SweepJob, run_id: str) -> RunView:
         """The child by its id: a search may lag behind it, and lack its metrics."""

@@ -17,14 +17,14 @@ _FAMILY, _DATA_VERSION, _STUDY_KEY, _TRIAL_KEY = "backbone", "data_version", "st
 
 @dataclass(frozen=True, slots=True)
 class SweepTrials:
-    """The trials, sorted by ref, and what to know of them."""
+    """Runs that are decided about, and what to know of them."""
 
     runs: tuple[RunView, ...]
     warnings: tuple[SelectionWarning, ...]
 
 
 def sweep_trials(said: AzureSweep, job: SweepJob, sweep: RunView, children: Iterable[RunView]) -> SweepTrials:
-    """The children as trials of the schema `native`, in any order of theirs.
+    """The children as trials of the schema `native`, sorted by ref.
 
     `sweep` is the job's own run, whose tags `study_key`, `backbone` and `data_version` hold for the children that have
     none. Raises MalformedRun when the job's goal is no direction.
