@@ -1,44 +1,19 @@
 """The verbs on a store: their answers, and how each bad call ends.
 
-All calls are made one after the other in one other process, since a process that needs MLflow starts slowly; the
-frame's own tests call the real script.
+The frame's own tests call the real script.
 """
 
 from __future__ import annotations
 
 import csv
 import json
-import os
-import subprocess
-import sys
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-_CALLER = """
-import contextlib, io, json, sys
-from studbook.entrypoints.cli.main import main
-
-refs = {}
-answers = {}
-for name, arguments in json.load(sys.stdin):
-    sys.argv = ["studbook", *(argument.format(**refs) for argument in arguments)]
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            code = main()
-        except SystemExit as leaving:
-            code = leaving.code
-    answers[name] = [code, out.getvalue(), err.getvalue()]
-    if code == 0 and "--json" in arguments:
-        document = json.loads(out.getvalue())
-        if isinstance(document, dict):
-            refs.update({f"{name}_{key}": value for key, value in document.items() if isinstance(value, str)})
-json.dump(answers, sys.stdout)
-"""
+from entrypoints.cli.many_calls import Answer, answers_to
 
 _TRAINING = """
 import math
@@ -85,6 +60,8 @@ _STUDIES: dict[str, dict[str, Any]] = {
 _CALLS: dict[str, list[str]] = {
     "empty_runs": ["runs", "--json"],
     "no_candidate": ["select", "--json"],
+    "no_champion": ["champions", "--json"],
+    "no_champion_text": ["champions"],
     "sweep": ["sweep", "study.yaml", "--json"],
     "sweep_again": ["sweep", "study.yaml"],
     "sweep_more": ["sweep", "study.yaml", "--trials", "4", "--json"],
@@ -118,6 +95,8 @@ _CALLS: dict[str, list[str]] = {
     "select": ["select", "--policy", "best_metric", "--json"],
     "select_again": ["select", "--policy", "best_metric", "--metric", "f1", "--family", "digits", "--json"],
     "select_table": ["select", "--policy", "best_metric"],
+    "champions": ["champions", "--family", "digits", "--json"],
+    "champions_table": ["champions"],
     "acquire": ["acquire", "{select_ref}", "--to", "model", "--json"],
     "acquire_again": ["acquire", "{sweep_refit}", "--to", "model"],
     "lineage": ["lineage", "{select_ref}", "--json"],
@@ -162,20 +141,6 @@ _BAD: dict[str, tuple[list[str], int, str, str]] = {
 _DEBUGGED = ["misspelt", "raising", "no_home_to_ask", "no_run"]
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What one call gave."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        """The one JSON document on stdout."""
-        return json.loads(self.out)
-
-
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Answer]:
     """All calls in order, each bad one for people and for programs, in one project."""
@@ -191,19 +156,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Answer]:
         calls += [(f"{name} text", arguments), (f"{name} json", ["--json", *arguments])]
         if name in _DEBUGGED:
             calls.append((f"{name} debug", ["--debug", *arguments]))
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("STUDBOOK_", "MLFLOW_"))}
-    done = subprocess.run(
-        [sys.executable, "-c", _CALLER],
-        input=json.dumps(calls),
-        cwd=folder,
-        env={**kept, "COLUMNS": "80"},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return {name: Answer(*given) for name, given in json.loads(done.stdout).items()}
+    return answers_to(calls, folder)
 
 
 # --- answers
@@ -313,6 +266,25 @@ def test_a_selection_is_recorded_once(answers: dict[str, Answer]) -> None:
     assert (first["reused"], again["reused"]) == (False, False)
     assert first["winner"] == dry["winner"] == again["winner"]
     assert "(decided before)" in answers["select_table"].out
+
+
+def test_a_champion_is_told_with_the_refit_that_stands_for_it(answers: dict[str, Answer]) -> None:
+    document = answers["champions"].document
+    (champion,) = document["champions"]
+    winner = answers["select"].document["winner"]
+    assert (champion["family"], champion["trial"]) == ("digits", winner["trial"])
+    assert champion["artifact_run"] == champion["refit"] == winner["refit"]
+    assert (champion["metric"], champion["url"]) == ("f1", None)
+    assert document["groups"][0]["n_valid"] == 4
+    head, _rule, row, *_ = answers["champions_table"].out.splitlines()
+    assert head.split() == ["family", "trial", "files", "metric", "value", "level", "trials"]
+    assert row.split()[:4] == ["digits", champion["trial"][:16], champion["refit"][:16], "f1"]
+    assert row.split()[-1] == "4"
+
+
+def test_without_any_champion_the_answer_is_empty_and_the_exit_code_3(answers: dict[str, Answer]) -> None:
+    assert (answers["no_champion"].code, answers["no_champion"].document["champions"]) == (3, [])
+    assert (answers["no_champion_text"].code, answers["no_champion_text"].out) == (3, "no trials\n")
 
 
 def test_files_are_handed_over_with_a_receipt(answers: dict[str, Answer]) -> None:
