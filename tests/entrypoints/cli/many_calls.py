@@ -1,4 +1,4 @@
-"""Many calls of the command line, made one after the other in one other process: one that needs MLflow starts slowly."""
+"""Many calls of the command line, one after the other in one other process: one that needs MLflow starts slowly."""
 
 from __future__ import annotations
 
