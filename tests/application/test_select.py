@@ -196,7 +196,7 @@ def test_a_setting_that_does_not_exist_names_the_nearest(
     assert words in str(caught.value)
     assert caught.value.exit_code == 2
     with pytest.raises(PolicyInvalid):
-        two.champions(**changes)
+        two.champions(**changes)  # type: ignore[arg-type]
     assert selections(two) == []
 
 

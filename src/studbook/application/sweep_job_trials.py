@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from ..domain.errors import NoCandidate, RunNotFound, SweepJobNotFound, TrackingUnavailable
 from ..domain.run_view import RunView
@@ -20,9 +20,9 @@ _NOTHING: frozenset[str] = frozenset()
 
 
 class ReadSweepJobs:
-    """A question: nothing is written, and no experiment is made. `jobs` gives the port when it is first needed."""
+    """A question: nothing is written, and no experiment is made."""
 
-    def __init__(self, jobs: Callable[[], SweepJobs], catalog: RunCatalog) -> None:
+    def __init__(self, jobs: SweepJobs, catalog: RunCatalog) -> None:
         self._jobs = jobs
         self._catalog = catalog
 
@@ -33,9 +33,9 @@ class ReadSweepJobs:
         Raises NoSweepJobs, SweepJobNotFound, NotASweepJob, MalformedRun; NoCandidate for a job without children;
         TrackingUnavailable when the service, or a child, cannot be read.
         """
+        jobs = [(sweep, self._jobs.read(sweep.name)) for sweep in sweeps]
         self._catalog.catch_up()
-        jobs = self._jobs()
-        read = [self._trials(sweep, jobs.read(sweep.name)) for sweep in sweeps]
+        read = [self._trials(sweep, job) for sweep, job in jobs]
         trials = tuple(run for found in read for run in found.runs)
         return SweepTrials(
             (*trials, *self._made_of(trials)),

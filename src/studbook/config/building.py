@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from ..application.child_process import ChildRules
 from ..application.project import Project
 from ..application.store_artifact import ArtifactBuilder
-from ..domain.errors import NoSweepJobs
 from ..domain.run_context import ContextLease, ContextTarget
 from ..domain.study import StudyDefinition
 from ..domain.vocabulary import Vocabulary
@@ -115,11 +114,9 @@ def azure_sweep_jobs(loaded: LoadedSettings) -> SweepJobs:
 
 
 def no_sweep_jobs(target: TrackingTarget) -> SweepJobs:
-    """Raises NoSweepJobs."""
-    raise NoSweepJobs(
-        f"{target.display} runs no sweep jobs: only an Azure ML workspace does",
-        cure="name the workspace: tracking.uri, or --tracking-uri before the verb, azureml://…",
-    )
+    from ..adapters.no_sweep_jobs import NoService
+
+    return NoService(target.display)
 
 
 def azure_workspace(loaded: LoadedSettings) -> Workspace:

@@ -241,7 +241,7 @@ class Container(containers.DeclarativeContainer):
     benchmark = providers.Singleton(
         BenchmarkModel, catalog, recorder, opening, artifacts, acquire, machine, clock, claims, home
     )
-    read_sweep_jobs = providers.Singleton(ReadSweepJobs, sweep_jobs.provider, catalog)
+    read_sweep_jobs = providers.Singleton(ReadSweepJobs, sweep_jobs, catalog)
     read_inputs = providers.Singleton(ReadInputs, catalog, selection_config, read_sweep_jobs)
     champions = providers.Singleton(ChooseChampions, read_inputs)
     select = providers.Singleton(

@@ -10,11 +10,11 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from entrypoints.cli.many_calls import Answer
 
 _WRITER = """
 import os, shutil, sys
@@ -143,20 +143,6 @@ _BAD: dict[str, tuple[list[str], str]] = {
     "since": (["events", "--since", "yesterday"], "--since 'yesterday'"),
     "unsupported": ([*_COPY, "--tracking-uri", "ftp://h/db", "sync"], "does not deliver to"),
 }
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What one call gave."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        """The one JSON document on stdout."""
-        return json.loads(self.out)
 
 
 def environment() -> dict[str, str]:

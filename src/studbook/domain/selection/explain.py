@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .result import Contender, SelectionResult
 from .warning import SelectionWarning
 
@@ -30,7 +32,7 @@ def explain_winner(result: SelectionResult) -> list[str]:
         for found in result.dropped[:_LISTED]
     )
     lines.extend(_margin_lines(result, names))
-    lines.extend(_warning_line(warning, names) for warning in result.warnings)
+    lines.extend(warning_line(warning, names.of) for warning in result.warnings)
     return lines
 
 
@@ -111,8 +113,9 @@ def _flip(side: str, point: tuple[float, str] | None, names: _Names) -> str:
     return f"{side} {_number(point[0])} (else {names.of(point[1])})" if point else ""
 
 
-def _warning_line(warning: SelectionWarning, names: _Names) -> str:
-    refs = ", ".join(names.of(ref) for ref in warning.refs[:_LISTED])
+def warning_line(warning: SelectionWarning, name_of: Callable[[str], str] = _short) -> str:
+    """A warning, with the first of the runs that it is about."""
+    refs = ", ".join(name_of(ref) for ref in warning.refs[:_LISTED])
     more = ", …" if len(warning.refs) > _LISTED else ""
     return (
         f"Warning {warning.code}"

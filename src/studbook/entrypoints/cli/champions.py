@@ -53,13 +53,12 @@ def _page(report: ChampionReport, urls: Mapping[str, str | None]) -> RenderableT
     from rich.console import Group
     from rich.text import Text
 
+    from ...domain.selection.explain import warning_line
+
     lines = [Text(f"{name} has none: {reason}: {detail}") for name, reason, detail in report.skipped]
     if not report.champions and not lines:
         lines = [Text("no trials")]
-    lines += [
-        Text(f"Warning {warning.code} ({', '.join(warning.refs)}): {warning.detail}")
-        for warning in report.warnings
-    ]
+    lines += [Text(warning_line(warning)) for warning in report.warnings]
     if not report.champions:
         return Group(*lines)
     rows = [_row(report, found, urls) for found in report.champions]
