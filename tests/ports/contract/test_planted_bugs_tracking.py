@@ -77,6 +77,11 @@ class IgnoresParams(Healthy):
         return super().find(replace(query, params={}))
 
 
+class IgnoresTheParent(Healthy):
+    def find(self, query: RunQuery) -> Iterator[StoredRun]:
+        return super().find(replace(query, parent_id=None))
+
+
 class IgnoresCase(Healthy):
     def find(self, query: RunQuery) -> Iterator[StoredRun]:
         def lower(texts: dict[str, str]) -> dict[str, str]:
@@ -345,6 +350,7 @@ BUGS: dict[type[Healthy], str] = {
     IgnoresStatuses: "test_only_the_asked_statuses_are_found",
     FindsTheDeleted: "test_only_the_asked_lifecycles_are_found",
     IgnoresParams: "test_conditions_are_joined_by_and",
+    IgnoresTheParent: "test_only_the_children_of_the_asked_parent_are_found",
     IgnoresCase: "test_tags_and_params_are_compared_exactly",
     FiltersAfterTheLimit: "test_a_limit_takes_the_first_matches",
     SeesNanAsAbsent: "test_a_metric_is_present_whatever_its_value",
