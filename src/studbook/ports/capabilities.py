@@ -22,7 +22,9 @@ class Capabilities:
     tags_per_run: int | None = None
     param_value_length: int = 6000
     tag_value_length: int = 8000
-    key_length: int = 250
+    param_name_length: int = 250
+    tag_key_length: int = 250
+    metric_name_length: int = 250
     search_page: int = 1000
     visibility_delay_s: float = 0.0
     ends_job_runs: bool = False

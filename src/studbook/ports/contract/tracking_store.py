@@ -145,19 +145,20 @@ class TrackingStoreContract(TrackingAdoptionContract, NamedRunContract, Tracking
         limits = store.capabilities
         run_id = store.create_run(new_run(fresh_name()))
         longest = RecordBatch(
-            params={"k" * limits.key_length: "p" * limits.param_value_length},
-            tags={"k" * limits.key_length: "t" * limits.tag_value_length},
+            params={"k" * limits.param_name_length: "p" * limits.param_value_length},
+            metrics=metric("k" * limits.metric_name_length, 1.0).metrics,
+            tags={"k" * limits.tag_key_length: "t" * limits.tag_value_length},
         )
         store.record(run_id, longest)
         before = store.get_run(run_id)
-        assert before.params == longest.params
+        assert (before.params, set(before.metrics)) == (longest.params, {longest.metrics[0].name})
         assert longest.tags.items() <= before.tags.items()
         too_long = (
             RecordBatch(params={"p": "p" * (limits.param_value_length + 1)}),
             RecordBatch(tags={"t": "t" * (limits.tag_value_length + 1)}),
-            *(RecordBatch(params={key: "v"}) for key in ("", "k" * (limits.key_length + 1))),
-            *(RecordBatch(tags={key: "v"}) for key in ("", "k" * (limits.key_length + 1))),
-            *(metric(key, 1.0) for key in ("", "k" * (limits.key_length + 1))),
+            *(RecordBatch(params={key: "v"}) for key in ("", "k" * (limits.param_name_length + 1))),
+            *(RecordBatch(tags={key: "v"}) for key in ("", "k" * (limits.tag_key_length + 1))),
+            *(metric(key, 1.0) for key in ("", "k" * (limits.metric_name_length + 1))),
         )
         for batch in too_long:
             with pytest.raises(TrackingRefused):
