@@ -15,15 +15,20 @@ from studbook.adapters.memory.artifact_store import MemoryArtifactStore
 from studbook.adapters.memory.delivery_ledger import MemoryDeliveryLedger
 from studbook.adapters.mlflow.artifact_store import MlflowArtifactStore
 from studbook.adapters.mlflow.tracking_store import MlflowTrackingStore
+from studbook.application.list_runs import ListRuns
 from studbook.application.spill import join, spill
-from studbook.application.tag_room import with_all_tags
-from studbook.domain.errors import MalformedRun, SpillMissing
+from studbook.application.storable import as_recorded, record
+from studbook.domain.errors import MalformedRun, ParamRefused, SpillMissing
 from studbook.domain.run import Ending, EndReason, RunStatus
 from studbook.domain.run_events import ParamsLogged, RunEnded, TagsSet
+from studbook.domain.run_fields import RunFields
+from studbook.domain.run_filter import RunFilter
+from studbook.domain.stage import Stage
 from studbook.domain.store_writes import RecordBatch
 from studbook.domain.stored_run import Lifecycle, StoredRun
 from studbook.domain.vocabulary import DEFAULT_VOCABULARY
 from studbook.ports.capabilities import Capabilities
+from studbook.ports.contract.tracking_examples import metric
 from studbook.ports.run_query import ANY_STATUS, RunQuery
 
 from .relay_world import EXPERIMENT, RUN_KEY_TAG, World, run_key, started
@@ -170,11 +175,62 @@ def test_more_tags_than_a_backend_takes_come_back_whole(tmp_path: Path, batches:
     assert world.state() == before
 
 
-def test_what_holds_more_tags_must_be_a_mapping_of_text() -> None:
-    for text in ("[]", '{"a":1}', "{"):
-        with pytest.raises(MalformedRun) as caught:
-            with_all_tags(_run({}, {"studbook.more_tags": text}), DEFAULT_VOCABULARY)
-        assert caught.value.details["tag"] == "studbook.more_tags"
+@pytest.mark.parametrize("batches", [1, 3, 40])
+def test_more_params_than_a_backend_takes_come_back_whole(tmp_path: Path, batches: int) -> None:
+    world = World(tmp_path, Capabilities(params_per_run=50, tag_value_length=100, param_value_length=100))
+    params = {f"layer/{number:03d}": f"spill:{number}" * (1 + number % 20) for number in range(120)}
+    world.say("a", started("a"))
+    relay = world.relay()
+    for part in range(batches):
+        chosen = {
+            name: text for number, (name, text) in enumerate(params.items()) if number % batches == part
+        }
+        world.say("a", ParamsLogged(params=dict(chosen)))
+        relay.drain()
+    assert relay.refusals() == ()
+    assert len(world.run("a").params) == 50
+    (run,) = world.catalog().runs(RunQuery((EXPERIMENT,), ANY_STATUS))
+    assert run.params == params
+    assert "studbook.more_params" not in run.tags
+    before = world.state()
+    world.relay(MemoryDeliveryLedger()).drain()
+    assert world.state() == before
+
+
+def test_params_that_found_no_room_are_found_and_read_like_others(tmp_path: Path) -> None:
+    world = World(tmp_path, Capabilities(params_per_run=1))
+    world.say("a", started("a"), ParamsLogged(params={"p": 1, "q": 2, "r": None}))
+    world.relay().drain()
+    listed = ListRuns(world.catalog())
+    assert [view.params for view in listed(RunFilter(params={"q": "2"}))] == [
+        {"p": "1", "q": "2", "r": "null"}
+    ]
+    assert list(listed(RunFilter(params={"q": "3"}))) == []
+    (view,) = world.catalog().find(tuple(Stage), fields=RunFields(frozenset({"run.schema"}), frozenset("q")))
+    assert view.params == {"q": "2"}
+
+
+def test_a_param_that_found_no_room_never_changes_and_nothing_else_is_lost(tmp_path: Path) -> None:
+    world = World(tmp_path, Capabilities(params_per_run=2))
+    world.say("a", started("a"), ParamsLogged(params={"p": "1", "q": "1", "r": "1"}))
+    world.relay().drain()
+    run_id = world.run("a").run_id
+    batch = RecordBatch({"p": "1", "r": "2", "s": "3"}, metric("m", 1.0).metrics, {"t": "5"})
+    for _ in range(2):
+        with pytest.raises(ParamRefused) as caught:
+            record(batch, run_id, world.store, world.artifacts, DEFAULT_VOCABULARY)
+        assert caught.value.details["params"] == ("r",)
+    run = as_recorded(world.run("a"), world.artifacts, DEFAULT_VOCABULARY)
+    assert run.params == {"p": "1", "q": "1", "r": "1", "s": "3"}
+    assert (run.metrics, run.tags["t"]) == ({"m": 1.0}, "5")
+
+
+@pytest.mark.parametrize("tag", ["studbook.more_tags", "studbook.more_params"])
+@pytest.mark.parametrize("text", ["[]", '{"a":1}', "{"])
+def test_what_holds_more_of_them_must_be_a_mapping_of_texts(tag: str, text: str) -> None:
+    with pytest.raises(MalformedRun) as caught:
+        as_recorded(_run({}, {tag: text}), MemoryArtifactStore(), DEFAULT_VOCABULARY)
+    assert caught.value.details["tag"] == tag
 
 
 def test_what_another_program_wrote_stays() -> None:

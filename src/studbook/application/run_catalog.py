@@ -25,9 +25,9 @@ from ..ports.log import get_logger
 from ..ports.run_query import ANY_STATUS, RunQuery
 from ..ports.tracking_store import TrackingStore
 from .delivery import Delivery
+from .more_texts import MORE_PARAMS
 from .project import Project
-from .spill import join
-from .tag_room import with_all_tags
+from .storable import as_recorded
 
 _log = get_logger(__name__)
 
@@ -93,7 +93,8 @@ class RunCatalog:
         wanted = {name.replace("_", ".", 1): text for name, text in tags.items()}
         query = RunQuery(held, statuses, lifecycles=lifecycles)
         if fields is not None:
-            query = replace(query, tag_fields=self._keys(fields.tags), param_fields=fields.params)
+            names = fields.tags | ({MORE_PARAMS} if fields.params else frozenset())
+            query = replace(query, tag_fields=self._keys(names), param_fields=fields.params)
         params = None if fields is None else fields.params
         return tuple(self.view(run, params) for run in self.stream(query, stages, wanted))
 
@@ -223,7 +224,7 @@ class RunCatalog:
         return self._store.capabilities
 
     def _whole(self, run: StoredRun) -> StoredRun:
-        return with_all_tags(join(run, self._artifacts), self._project.vocabulary)
+        return as_recorded(run, self._artifacts, self._project.vocabulary)
 
     def _keys(self, names: Iterable[str]) -> frozenset[str]:
         """Every key that one of the tags is read from."""

@@ -16,9 +16,7 @@ from ..ports.migration_ledger import Copy, MigrationLedger
 from ..ports.tracking_store import NewRun
 from .file_copying import copy_files
 from .migration_ends import CopiedRun, Copies, Destination, Source
-from .spill import join
-from .storable import storable
-from .tag_room import with_all_tags
+from .storable import as_recorded, record
 
 
 class RunCopier:
@@ -126,12 +124,12 @@ class RunCopier:
     def _fill(self, run: StoredRun, copy_id: str) -> None:
         """Everything, then the end: whoever sees the copy ended sees all of it."""
         store, files = self._destination.runs, self._destination.files
-        whole = with_all_tags(join(run, self._source.files), self._vocabulary)
+        whole = as_recorded(run, self._source.files, self._vocabulary)
         marks = self._vocabulary.read_keys("run.migrated_from")
         tags = {k: v for k, v in whole.tags.items() if not is_link(k) and k not in marks}
         histories = self._histories(run)
-        record = RecordBatch(whole.params, next(histories, ()), tags)
-        store.record(copy_id, storable(record, copy_id, store, files, self._vocabulary))
+        first = RecordBatch(whole.params, next(histories, ()), tags)
+        record(first, copy_id, store, files, self._vocabulary)
         for points in histories:
             store.record(copy_id, RecordBatch(metrics=points))
         copy_files(self._source.files, run.run_id, files, copy_id, self._stage)
