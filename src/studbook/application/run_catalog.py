@@ -79,19 +79,20 @@ class RunCatalog:
         lifecycles: frozenset[Lifecycle] = _BOTH,
         experiments: tuple[str, ...] | None = None,
         flush: bool = True,
+        fresh: bool = True,
         fields: RunFields | None = None,
         **tags: str,
     ) -> tuple[RunView, ...]:
         """All runs of the project of these stages with these tag values, oldest first.
 
         Tags are named as in the vocabulary, with `_` for the dot: `study_key="sk3:…"`. `experiments` defaults to
-        those of the project. `fields` are what the views need; without, they are whole.
+        those of the project. `fields` are what the views need; without, they are whole. `fresh`: see RunQuery.
         """
         if flush:
             self._delivery.catch_up()
         held = self.experiments() if experiments is None else experiments
         wanted = {name.replace("_", ".", 1): text for name, text in tags.items()}
-        query = RunQuery(held, statuses, lifecycles=lifecycles)
+        query = RunQuery(held, statuses, lifecycles=lifecycles, fresh=fresh)
         if fields is not None:
             names = fields.tags | ({MORE_PARAMS} if fields.params else frozenset())
             query = replace(query, tag_fields=self._keys(names), param_fields=fields.params)
@@ -147,7 +148,7 @@ class RunCatalog:
         read = tuple(sorted(held & set(experiments) if experiments else held))
         if not read:
             return ()
-        runs = self._store.find(RunQuery(read, ANY_STATUS, lifecycles=_BOTH))
+        runs = self._store.find(RunQuery(read, ANY_STATUS, lifecycles=_BOTH, fresh=True))
         return tuple(
             join_legacy(
                 self.view(run) for run in runs if project.vocabulary.find("run.schema", run.tags) is None
@@ -244,7 +245,7 @@ class RunCatalog:
                 cure="give 12 hexadecimal digits of its run key or more; `studbook runs` lists them",
             )
         found: dict[str, RunView] = {}
-        for view in self.find(tuple(Stage), flush=False):
+        for view in self.find(tuple(Stage), flush=False, fresh=False):
             if view.ref.startswith(f"{RunKey.KIND}:{digits}"):
                 held = found.setdefault(view.ref, view)
                 if held.lifecycle is Lifecycle.DELETED:

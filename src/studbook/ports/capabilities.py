@@ -10,7 +10,7 @@ from typing import Literal
 class Capabilities:
     """Limits and abilities of a tracking and artifact backend. `None` means no limit.
 
-    Lengths are in characters. `visibility_delay_s` is how long a created run may stay invisible to search;
+    Lengths are in characters. `visibility_delay_s` is how long a search may lag behind what was written;
     `ends_job_runs` says that the backend is a service which ends the runs of its jobs by itself.
     """
 

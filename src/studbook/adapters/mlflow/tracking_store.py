@@ -64,8 +64,13 @@ class MlflowTrackingStore:
         self._experiment_ids: dict[str, str] = {}  # of run pages: asked for once, not once a run
         self._opening = threading.Lock()
         self._deciding = threading.Lock()
-        self._reader = RunReader(self._store, capabilities.search_page, self._backend.filters)
-        self._questions = RunReader(self._patient_store, capabilities.search_page, self._backend.filters)
+        page, filters, lags = (
+            capabilities.search_page,
+            self._backend.filters,
+            capabilities.visibility_delay_s > 0,
+        )
+        self._reader = RunReader(self._store, page, filters, lags=lags)
+        self._questions = RunReader(self._patient_store, page, filters, lags=lags)
         self._adoption = RunAdoption(self._store, self._reader, run_key_tag)
         self._tables = self._backend.table_reader()
         self._creation = RunCreation(
