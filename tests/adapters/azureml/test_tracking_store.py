@@ -12,7 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from azureml_stand_in.faults import TOKENS, refusal
 from azureml_stand_in.workspace import HOST, SCOPE, URI, Workspace
-from faults.http_faults import Answer, AnswerAfter, Fault, ResetBefore
+from faults.http_faults import Answer, AnswerAfter, Cut, Fault, ResetAfter, ResetBefore
 from servers.mlflow_server import Server
 from studbook.adapters.azureml.tracking_store import AZURE_LIMITS, azure_tracking_store
 from studbook.adapters.azureml.workspace import Workspace as Target
@@ -222,6 +222,19 @@ def test_a_write_that_comes_too_soon_says_how_long_to_wait(
     assert "outcome" not in caught.value.details
 
 
+def test_a_write_that_no_proxy_led_anywhere_was_not_done(
+    store: MlflowTrackingStore, workspace: Workspace
+) -> None:
+    run_id = store.create_run(new_run(fresh_name()))
+    workspace.down()
+    try:
+        with pytest.raises(TrackingUnavailable) as caught:
+            store.record(run_id, metric("m", 1.0))
+    finally:
+        workspace.up()
+    assert (caught.value.details["code"], caught.value.details.get("outcome")) == ("PROXY", None)
+
+
 def test_one_token_serves_many_requests(store: MlflowTrackingStore, workspace: Workspace) -> None:
     new = new_run(fresh_name())
     for _ in range(3):
@@ -239,10 +252,11 @@ def test_nothing_is_asked_that_azure_lacks(store: MlflowTrackingStore, workspace
     assert hosts == {HOST, "login.microsoftonline.com"}
 
 
-def test_a_run_that_search_does_not_show_yet_is_not_made_twice(workspace: Workspace) -> None:
+@pytest.mark.parametrize("fault", [AnswerAfter(503), ResetAfter(), Cut(5, announced=True)])
+def test_a_run_that_search_does_not_show_yet_is_not_made_twice(workspace: Workspace, fault: Fault) -> None:
     store, new = store_of(visibility_delay_s=600.0), new_run(fresh_name())
     workspace.search_lag = 3
-    workspace.on(_CREATE, AnswerAfter(503))
+    workspace.on(_CREATE, fault)
     with pytest.raises(TrackingUnavailable):
         store.create_run(new)
     for _ in range(2):
