@@ -21,7 +21,7 @@ from studbook.application.migrate import MigrateStore
 from studbook.application.migration_ends import Destination, Source
 from studbook.application.renamed_source import RenamedSource
 from studbook.application.spill import SPILL_FOLDER
-from studbook.application.storable import as_recorded
+from studbook.application.storable import as_recorded, histories
 from studbook.domain.run import RunStatus
 from studbook.domain.store_writes import MetricPoint, RecordBatch
 from studbook.domain.stored_run import Lifecycle
@@ -152,7 +152,7 @@ def held(
             parent,
             run.params,
             tags,
-            {name: repr(store.metric_history(run.run_id, name)) for name in run.metrics},
+            {name: repr(points) for name, points in histories(stored, store, artifacts, DEFAULT_VOCABULARY)},
             {
                 file.path: artifacts.read(run.run_id, file.path)
                 for file in artifacts.list_files(run.run_id)

@@ -41,6 +41,7 @@ from studbook.ports.tracking_store import NewRun
 
 TIGHT = Capabilities(
     metrics_per_batch=3,
+    metrics_per_run=2,
     params_per_run=2,
     tags_per_run=50,
     param_value_length=500,

@@ -119,7 +119,7 @@ class ListRuns:
                 for key, text in wanted.params.items()
                 if limits.params_per_run is None and not is_spilled(text, limits.param_value_length)
             },
-            has_metrics=frozenset(bound.name for bound in wanted.metrics),
+            has_metrics=frozenset(bound.name for bound in wanted.metrics if limits.metrics_per_run is None),
             lifecycles=wanted.lifecycles,
             order=order,
         )

@@ -17,7 +17,7 @@ from .file_copying import file_digests
 from .migration_ends import Copies, Destination, Source
 from .migration_report import ExperimentCounts, RunDifference, Verification
 from .run_copying import end_of
-from .storable import as_recorded
+from .storable import as_recorded, histories
 
 UNREADABLE = (ArtifactError, MalformedRun, SpillMissing)
 """What is wrong with one run, and says nothing about the others."""
@@ -113,7 +113,10 @@ class MigrationCheck:
             parent=parent,
             params=whole.params,
             tags=self._told(whole.tags),
-            metrics={name: series_digest(runs.metric_history(run.run_id, name)) for name in run.metrics},
+            metrics={
+                name: series_digest(history)
+                for name, history in histories(run, runs, files, self._vocabulary)
+            },
             files=file_digests(files, run.run_id, self._stage),
         )
 

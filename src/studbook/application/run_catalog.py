@@ -25,6 +25,7 @@ from ..ports.log import get_logger
 from ..ports.run_query import ANY_STATUS, RunQuery
 from ..ports.tracking_store import TrackingStore
 from .delivery import Delivery
+from .metric_room import MORE_METRICS
 from .more_texts import MORE_PARAMS
 from .project import Project
 from .storable import as_recorded
@@ -94,7 +95,7 @@ class RunCatalog:
         wanted = {name.replace("_", ".", 1): text for name, text in tags.items()}
         query = RunQuery(held, statuses, lifecycles=lifecycles, fresh=fresh)
         if fields is not None:
-            names = fields.tags | ({MORE_PARAMS} if fields.params else frozenset())
+            names = fields.tags | {MORE_METRICS, MORE_PARAMS}
             query = replace(query, tag_fields=self._keys(names), param_fields=fields.params)
         params = None if fields is None else fields.params
         return tuple(self.view(run, params) for run in self.stream(query, stages, wanted))

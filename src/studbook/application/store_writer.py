@@ -41,7 +41,7 @@ from ..ports.run_query import ANY_STATUS, RunQuery
 from ..ports.tracking_store import NewRun, TrackingStore
 from .rekeying import Rekeying
 from .spill import is_spilled, spill
-from .storable import record
+from .storable import FittedRecords
 
 _log = get_logger(__name__)
 
@@ -78,6 +78,7 @@ class StoreWriter:
         self._ledger = ledger
         self._pins = pins
         self._vocabulary = vocabulary
+        self._records = FittedRecords(store, artifacts, vocabulary)
         self._rekeying = Rekeying(store, ledger, vocabulary, log, clock)
 
     def write(self, writes: Iterable[StoreWrite]) -> None:
@@ -184,7 +185,7 @@ class StoreWriter:
         run_id = self._run_id(run_key)
         for batch in _merge(batches):
             settled = replace(batch, tags=self._rekeying.settled(run_key, batch.tags))
-            record(settled, run_id, self._store, self._artifacts, self._vocabulary)
+            self._records.record(run_id, settled)
 
     def _end(self, write: EndRun, batches: list[RecordBatch]) -> None:
         """Record, then end: whoever sees the run ended sees all of it. Another end leaves no trace."""

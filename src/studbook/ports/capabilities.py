@@ -10,14 +10,16 @@ from typing import Literal
 class Capabilities:
     """Limits and abilities of a tracking and artifact backend. `None` means no limit.
 
-    Lengths are in characters. `visibility_delay_s` is how long a search may lag behind what was written;
-    `ends_job_runs` says that the backend is a service which ends the runs of its jobs by itself.
+    Lengths are in characters; the metrics of a run are counted by name. `visibility_delay_s` is how long a search may
+    lag behind what was written; `ends_job_runs` says that the backend is a service which ends the runs of its jobs by
+    itself.
     """
 
     metrics_per_batch: int = 1000
     params_per_batch: int = 100
     tags_per_batch: int = 100
     items_per_batch: int = 1000
+    metrics_per_run: int | None = None
     params_per_run: int | None = None
     tags_per_run: int | None = None
     param_value_length: int = 6000

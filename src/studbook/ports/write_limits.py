@@ -19,7 +19,7 @@ def refuse_over_limits(capabilities: Capabilities, batch: RecordBatch) -> None:
 
 
 def refuse_over_count(kind: str, keys: Collection[str], limit: int | None) -> None:
-    """Raise TrackingRefused when a run would hold more params or tags than the backend allows."""
+    """Raise TrackingRefused when a run would hold more metrics, params or tags than the backend allows."""
     if limit is not None and len(keys) > limit:
         raise TrackingRefused(
             f"the run would hold {len(keys)} {kind}s, and the backend takes {limit}",

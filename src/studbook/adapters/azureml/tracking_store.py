@@ -10,6 +10,7 @@ from .workspace import Workspace
 
 AZURE_LIMITS = Capabilities(
     metrics_per_batch=200,
+    metrics_per_run=50,
     params_per_run=200,
     tags_per_run=50,
     param_value_length=500,

@@ -99,6 +99,8 @@ class MlflowTrackingStore:
     def record(self, run_id: str, batch: RecordBatch) -> None:
         """See TrackingStore. Over a length limit, nothing of the batch is stored."""
         refuse_over_limits(self._capabilities, batch)
+        names = {point.name for point in batch.metrics}
+        refuse_over_count("metric", names, self._capabilities.metrics_per_run)
         refuse_over_count("param", batch.params, self._capabilities.params_per_run)
         refuse_over_count("tag", batch.tags, self._capabilities.tags_per_run)
         conflicts: set[str] = set()

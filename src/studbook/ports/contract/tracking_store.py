@@ -170,10 +170,15 @@ class TrackingStoreContract(TrackingAdoptionContract, NamedRunContract, Tracking
     def test_more_than_a_run_may_hold_is_refused(self, store: TrackingStore) -> None:
         limits = store.capabilities
         run_id = store.create_run(new_run(fresh_name()))
-        for limit, kind in ((limits.params_per_run, "params"), (limits.tags_per_run, "tags")):
+        most = max(limits.params_per_run or 0, limits.tags_per_run or 0, limits.metrics_per_run or 0) + 1
+        items = {f"k{i}": "v" for i in range(most)}
+        points = tuple(MetricPoint(name, 1.0, START, 0) for name in items)
+        for limit, batch in (
+            (limits.params_per_run, RecordBatch(params=items)),
+            (limits.tags_per_run, RecordBatch(tags=items)),
+            (limits.metrics_per_run, RecordBatch(metrics=points)),
+        ):
             if limit is not None:
-                items = {f"k{i}": "v" for i in range(limit + 1)}
-                batch = RecordBatch(params=items) if kind == "params" else RecordBatch(tags=items)
                 with pytest.raises(TrackingRefused):
                     store.record(run_id, batch)
 
