@@ -20,8 +20,8 @@ from studbook.application.backoff import Backoff
 from studbook.application.migrate import MigrateStore
 from studbook.application.migration_ends import Destination, Source
 from studbook.application.renamed_source import RenamedSource
-from studbook.application.spill import SPILL_FOLDER, join
-from studbook.application.tag_room import with_all_tags
+from studbook.application.spill import SPILL_FOLDER
+from studbook.application.storable import as_recorded, histories
 from studbook.domain.run import RunStatus
 from studbook.domain.store_writes import MetricPoint, RecordBatch
 from studbook.domain.stored_run import Lifecycle
@@ -135,7 +135,7 @@ def held(
     )
     found: dict[str, tuple[object, ...]] = {}
     for stored in store.find(query):
-        run = with_all_tags(join(stored, artifacts), DEFAULT_VOCABULARY)
+        run = as_recorded(stored, artifacts, DEFAULT_VOCABULARY)
         parent = run.parent_id
         if parent is not None and parent != "gone":
             parent = store.get_run(parent).tags[MADE]
@@ -152,7 +152,7 @@ def held(
             parent,
             run.params,
             tags,
-            {name: repr(store.metric_history(run.run_id, name)) for name in run.metrics},
+            {name: repr(points) for name, points in histories(stored, store, artifacts, DEFAULT_VOCABULARY)},
             {
                 file.path: artifacts.read(run.run_id, file.path)
                 for file in artifacts.list_files(run.run_id)

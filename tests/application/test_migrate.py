@@ -41,6 +41,8 @@ from studbook.ports.tracking_store import NewRun
 
 TIGHT = Capabilities(
     metrics_per_batch=3,
+    metrics_per_run=2,
+    params_per_run=2,
     tags_per_run=50,
     param_value_length=500,
     tag_value_length=1000,
@@ -218,11 +220,10 @@ class TestWhatIsRefused:
             world.migration().copy(nothing)
 
     def test_a_run_that_is_refused_is_told_of_and_the_others_go_on(self, tmp_path: Path) -> None:
-        world = World(tmp_path, Capabilities(params_per_run=3))
-        many = {f"p{number}": "1" for number in range(4)}
-        refused, _ = fill(world.source, world.source_files, [Spec(params=many), FULL])
+        world = World(tmp_path, Capabilities(param_name_length=3))
+        refused, _ = fill(world.source, world.source_files, [Spec(params={"long": "1"}), FULL])
         copied = world.migration().copy(nothing)
-        assert [(each.run_id, "4 params" in each.problem) for each in copied.failed] == [(refused, True)]
+        assert [(each.run_id, "4 characters" in each.problem) for each in copied.failed] == [(refused, True)]
         assert copied.copied == 1
         (difference,) = world.migration().verify(nothing).differences
         assert difference.run_id == refused

@@ -12,17 +12,14 @@ from hypothesis import strategies as st
 
 from servers.mlflow_server import Server
 from studbook.adapters.memory.artifact_store import MemoryArtifactStore
-from studbook.adapters.memory.delivery_ledger import MemoryDeliveryLedger
 from studbook.adapters.mlflow.artifact_store import MlflowArtifactStore
 from studbook.adapters.mlflow.tracking_store import MlflowTrackingStore
 from studbook.application.spill import join, spill
-from studbook.application.tag_room import with_all_tags
-from studbook.domain.errors import MalformedRun, SpillMissing
-from studbook.domain.run import Ending, EndReason, RunStatus
-from studbook.domain.run_events import ParamsLogged, RunEnded, TagsSet
+from studbook.domain.errors import SpillMissing
+from studbook.domain.run import RunStatus
+from studbook.domain.run_events import ParamsLogged, TagsSet
 from studbook.domain.store_writes import RecordBatch
 from studbook.domain.stored_run import Lifecycle, StoredRun
-from studbook.domain.vocabulary import DEFAULT_VOCABULARY
 from studbook.ports.capabilities import Capabilities
 from studbook.ports.run_query import ANY_STATUS, RunQuery
 
@@ -142,39 +139,6 @@ def test_a_lost_or_altered_spill_is_told(content: bytes | None, problem: str) ->
 def test_an_altered_mark_is_told(mark: str) -> None:
     with pytest.raises(SpillMissing, match="mark that was altered"):
         join(_run({}, {"t": mark}), MemoryArtifactStore())
-
-
-@pytest.mark.parametrize("batches", [1, 3, 40])
-def test_more_tags_than_a_backend_takes_come_back_whole(tmp_path: Path, batches: int) -> None:
-    world = World(tmp_path, Capabilities(tags_per_run=50, tag_value_length=100))
-    tags = {f"team/{number:03d}": f"value {number}" * (1 + number % 20) for number in range(120)}
-    world.say("a", started("a"))
-    relay = world.relay()
-    for part in range(batches):
-        chosen = {key: text for number, (key, text) in enumerate(tags.items()) if number % batches == part}
-        world.say("a", TagsSet(tags=chosen))
-        relay.drain()
-    world.say("a", TagsSet(tags={"team/000": "again", "team/119": "again"}))
-    world.say("a", RunEnded(ending=Ending.failed(EndReason.ERROR, "e")))
-    relay.drain()
-    assert relay.refusals() == ()
-    assert len(world.run("a").tags) <= 50
-    (run,) = world.catalog().runs(RunQuery((EXPERIMENT,), ANY_STATUS))
-    wanted = {**tags, "team/000": "again", "team/119": "again"}
-    assert {key: text for key, text in run.tags.items() if key.startswith("team/")} == wanted
-    assert "studbook.more_tags" not in run.tags
-    view = world.catalog().view(world.run("a"))
-    assert (view.error, view.tags["team/050"]) == ("e", tags["team/050"])
-    before = world.state()
-    world.relay(MemoryDeliveryLedger()).drain()
-    assert world.state() == before
-
-
-def test_what_holds_more_tags_must_be_a_mapping_of_text() -> None:
-    for text in ("[]", '{"a":1}', "{"):
-        with pytest.raises(MalformedRun) as caught:
-            with_all_tags(_run({}, {"studbook.more_tags": text}), DEFAULT_VOCABULARY)
-        assert caught.value.details["tag"] == "studbook.more_tags"
 
 
 def test_what_another_program_wrote_stays() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 _EXPERIMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,255}")
@@ -21,7 +21,11 @@ _UNTAKEN = {
 
 @dataclass(frozen=True)
 class Rules:
-    """The limits, in rows and characters; None switches one off. `filters` and `orders` are as Azure has them."""
+    """The limits, in rows and characters; None switches one off. `filters` and `orders` are as Azure has them.
+
+    Tags that begin with one of `drops` are dropped at a run's creation. A search that lags shows runs as they were
+    created. `statuses` tells other words for MLflow's.
+    """
 
     metrics_a_request: int | None = 200
     params_a_request: int | None = 100
@@ -37,7 +41,9 @@ class Rules:
     filters: bool = True
     orders: bool = True
     experiment_names: bool = True
-    drops_source_tags: bool = True
+    drops: tuple[str, ...] = ("mlflow.source.",)
+    search_lags: bool = False
+    statuses: Mapping[str, str] = field(default_factory=dict)
 
     def against(self, endpoint: str, asked: Mapping[str, Any], held: Mapping[str, Any]) -> str | None:
         """What of the request is against the rules; `held` is the data of the run that it writes to."""
@@ -55,6 +61,18 @@ class Rules:
             case "experiments/update":
                 return "an experiment cannot be renamed"
         return None
+
+    def kept(self, tags: list[dict[str, str]]) -> list[dict[str, str]]:
+        """The tags that a run is created with."""
+        return [tag for tag in tags if not tag["key"].startswith(self.drops)]
+
+    def told(self, run: dict[str, Any], *, by_search: bool) -> dict[str, Any]:
+        """The run as the service tells it."""
+        info = {**run["info"], "status": self.statuses.get(run["info"]["status"], run["info"]["status"])}
+        if by_search and self.search_lags:
+            born = {**info, "status": "RUNNING", "end_time": None}
+            return {**run, "info": born, "data": {"tags": run["data"].get("tags", [])}}
+        return {**run, "info": info}
 
     def _record(self, asked: Mapping[str, Any], held: Mapping[str, Any]) -> str | None:
         metrics, params, tags = (asked.get(kind) or [] for kind in ("metrics", "params", "tags"))

@@ -134,9 +134,8 @@ class Workspace(FaultyProxy):
             return _refusal(400, "UserError", refusal, "INVALID_PARAMETER_VALUE")
         if endpoint == "runs/search":
             asked = {**asked, "filter": _QUOTED_NUMBER.sub(r"\1\2", asked.get("filter") or "")}
-        if endpoint == "runs/create" and self.rules.drops_source_tags:
-            kept = [tag for tag in asked.get("tags", []) if not tag["key"].startswith("mlflow.source.")]
-            asked = {**asked, "tags": kept}
+        if endpoint == "runs/create":
+            asked = {**asked, "tags": self.rules.kept(asked.get("tags", []))}
         reply = self._real(method, endpoint, asked)
         content = json.loads(reply.body) if reply.body else {}
         if reply.status != 200:
@@ -145,7 +144,10 @@ class Workspace(FaultyProxy):
         if endpoint == "runs/create":
             self._created(content["run"])
         if endpoint == "runs/search":
-            content["runs"] = self._visible(content.get("runs", []))
+            visible = self._visible(content.get("runs", []))
+            content["runs"] = [self.rules.told(run, by_search=True) for run in visible]
+        elif "run" in content:
+            content["run"] = self.rules.told(content["run"], by_search=False)
         return _answer(_as_azure_tells(content))
 
     def _real(self, method: str, endpoint: str, asked: Mapping[str, Any]) -> Reply:

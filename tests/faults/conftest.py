@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import multiprocessing
 import shutil
+import uuid
 from collections.abc import Callable, Iterator
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
 
+from azureml_stand_in.workspace import URI, Workspace
 from faults.fault_home import FaultHome
 from faults.http_faults import FaultyProxy
+from studbook.adapters.azureml.tracking_store import AZURE_LIMITS
 
 _PRELOADED = [
     "pytest",
@@ -47,6 +50,15 @@ def home(fresh_home: FaultHome, empty_database: Path) -> FaultHome:
 def served_home(tmp_path: Path, proxy: FaultyProxy) -> Iterator[FaultHome]:
     """A home that is not there yet, whose target is the server behind the proxy."""
     with FaultHome(tmp_path, proxy.uri, experiment=f"faults-{tmp_path.name}").ends() as home:
+        yield home
+
+
+@pytest.fixture
+def workspace_home(tmp_path: Path, workspace: Workspace) -> Iterator[FaultHome]:
+    """A home that is not there yet, whose target is the stand-in's workspace."""
+    workspace.forget()
+    experiment = f"faults-{uuid.uuid4().hex}"
+    with FaultHome(tmp_path, URI, experiment, AZURE_LIMITS).ends() as home:
         yield home
 
 

@@ -27,23 +27,33 @@ from studbook.config.settings import load_settings
 from studbook.domain.manifest import ArtifactManifest
 from studbook.domain.run_events import ArtifactLogged
 from studbook.entrypoints.studbook import Studbook
+from studbook.ports.capabilities import Capabilities
 
 _PROC = Path("/proc")
 _UNHURRIED_S = 120.0
+_MLFLOW_LIMITS = Capabilities()
 
 
 class FaultHome:
-    """`uri` is the folder's SQLite database by default; one that others use too is shared by `experiment`.
+    """`uri` is the folder's SQLite database by default; one that others use too is shared by `experiment`. `limits` are
+    those of the backend.
 
     The tests' own processes wait long for a busy machine.
     """
 
-    def __init__(self, folder: Path, uri: str | None = None, experiment: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        uri: str | None = None,
+        experiment: str | None = None,
+        limits: Capabilities = _MLFLOW_LIMITS,
+    ) -> None:
         self.folder = folder
         self.home = folder / ".studbook"
         self.database = folder / "mlflow.db"
         self.uri = uri or f"sqlite:///{self.database}"
         self.experiment = experiment
+        self._limits = limits
 
     def open_book(
         self, delivery: Literal["sidecar", "inline", "manual"], exit_timeout_s: float = _UNHURRIED_S
@@ -93,8 +103,10 @@ class FaultHome:
         for envelope in container.event_log().read():
             if isinstance(envelope.event, ArtifactLogged):
                 _restore_pin(copy, envelope.event)
-        container.tracking_store.override(providers.Object(MemoryTrackingStore(run_key_tag=RUN_KEY_TAG)))
-        container.artifact_store.override(providers.Object(MemoryArtifactStore()))
+        container.tracking_store.override(
+            providers.Object(MemoryTrackingStore(self._limits, run_key_tag=RUN_KEY_TAG))
+        )
+        container.artifact_store.override(providers.Object(MemoryArtifactStore(self._limits)))
         container.ledger.override(providers.Object(MemoryDeliveryLedger()))
         container.relay().drain(_UNHURRIED_S)
         container.event_log().close()

@@ -49,7 +49,9 @@ class Recorded:
 
 
 class Fault:
-    """What happens to a request. `before` answers without the server behind, `after` changes its answer."""
+    """What happens to a request. `before` answers without the server behind, `passed` changes what that gets, and
+    `after` its answer.
+    """
 
     def __repr__(self) -> str:
         return type(self).__name__
@@ -57,6 +59,10 @@ class Fault:
     def before(self, exchange: Exchange) -> Reply | None:
         """A reply in the server's place; None passes the request on."""
         return None
+
+    def passed(self, body: bytes) -> bytes:
+        """The request's body that the server behind gets."""
+        return body
 
     def after(self, exchange: Exchange, reply: Reply) -> None:
         """Sends the reply, whole or not."""
@@ -168,16 +174,41 @@ class Flip(Fault):
     offset: int = 0
 
     def after(self, exchange: Exchange, reply: Reply) -> None:
-        body = bytearray(reply.body)
-        body[self.offset] ^= 1
-        exchange.send(Reply(reply.status, reply.headers, bytes(body)))
+        exchange.send(Reply(reply.status, reply.headers, _flipped(reply.body, self.offset)))
+
+
+@dataclass(frozen=True)
+class KeepPart(Fault):
+    """The server gets the first `keep` bytes of the body, and takes them for all."""
+
+    keep: int
+
+    def passed(self, body: bytes) -> bytes:
+        return body[: self.keep]
+
+
+@dataclass(frozen=True)
+class KeepFlipped(Fault):
+    """The server gets a body with one bit of the byte at `offset` flipped."""
+
+    offset: int = 0
+
+    def passed(self, body: bytes) -> bytes:
+        return _flipped(body, self.offset)
+
+
+def _flipped(body: bytes, offset: int) -> bytes:
+    flipped = bytearray(body)
+    flipped[offset] ^= 1
+    return bytes(flipped)
 
 
 def ask(server: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
     """What the server, a host and port, answers to a request of its own."""
     connection = http.client.HTTPConnection(server, timeout=_WAIT_S)
     try:
-        connection.request(method, path, body, dict(headers))
+        sent = {name: value for name, value in headers.items() if name.lower() != "content-length"}
+        connection.request(method, path, body, sent)
         answer = connection.getresponse()
         content = answer.read()
         kept = {name: value for name, value in answer.getheaders() if name.lower() not in _HOP_BY_HOP}
@@ -190,8 +221,14 @@ def ask(server: str, method: str, path: str, headers: Mapping[str, str], body: b
 class _Rule:
     method: str | None
     pattern: re.Pattern[str]
+    holding: bytes
     fault: Fault
     left: int | None
+
+    def strikes(self, method: str, path: str, body: bytes) -> bool:
+        return (
+            self.method in (None, method) and self.pattern.search(path) is not None and self.holding in body
+        )
 
 
 class FaultyProxy:
@@ -220,10 +257,20 @@ class FaultyProxy:
         """The port of `uri`."""
         return self._port
 
-    def on(self, pattern: str, fault: Fault, *, times: int | None = 1, method: str | None = None) -> None:
-        """Break the next `times` (None: all) requests whose path and query match; the oldest rule goes first."""
+    def on(
+        self,
+        pattern: str,
+        fault: Fault,
+        *,
+        times: int | None = 1,
+        method: str | None = None,
+        holding: bytes = b"",
+    ) -> None:
+        """Break the next `times` (None: all) requests whose path and query match, and whose body holds `holding`; the
+        oldest rule goes first.
+        """
         with self._lock:
-            self._rules.append(_Rule(method, re.compile(pattern), fault, times))
+            self._rules.append(_Rule(method, re.compile(pattern), holding, fault, times))
 
     def requests(self, pattern: str = "", method: str | None = None) -> list[Recorded]:
         """The recorded requests whose path and query match, in their order."""
@@ -277,11 +324,11 @@ class FaultyProxy:
         self._closing.set()
         self.down()
 
-    def fault_for(self, method: str, path: str) -> Fault:
+    def fault_for(self, method: str, path: str, body: bytes) -> Fault:
         """The fault of this request, used up."""
         with self._lock:
             for rule in self._rules:
-                if rule.left != 0 and rule.method in (None, method) and rule.pattern.search(path):
+                if rule.left != 0 and rule.strikes(method, path, body):
                     rule.left = None if rule.left is None else rule.left - 1
                     return rule.fault
         return Fault()
@@ -388,7 +435,7 @@ class _Handler(BaseHTTPRequestHandler):
         at_s = time.monotonic()
         body = self._body()
         headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
-        fault = self.proxy.fault_for(self.command, self.path)
+        fault = self.proxy.fault_for(self.command, self.path, body)
         exchange = Exchange(self, self.proxy)
         reply = fault.before(exchange)
         if reply is not None:
@@ -398,7 +445,7 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 exchange.send(reply)
             return
-        reply = self.proxy.forward(self.command, self.path, headers, body)
+        reply = self.proxy.forward(self.command, self.path, headers, fault.passed(body))
         self.proxy.record(Recorded(self.command, self.path, headers, body, reply.status, at_s))
         fault.after(exchange, reply)
 

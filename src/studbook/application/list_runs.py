@@ -117,9 +117,9 @@ class ListRuns:
             params={
                 key: text
                 for key, text in wanted.params.items()
-                if not is_spilled(text, limits.param_value_length)
+                if limits.params_per_run is None and not is_spilled(text, limits.param_value_length)
             },
-            has_metrics=frozenset(bound.name for bound in wanted.metrics),
+            has_metrics=frozenset(bound.name for bound in wanted.metrics if limits.metrics_per_run is None),
             lifecycles=wanted.lifecycles,
             order=order,
         )

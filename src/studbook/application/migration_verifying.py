@@ -17,8 +17,7 @@ from .file_copying import file_digests
 from .migration_ends import Copies, Destination, Source
 from .migration_report import ExperimentCounts, RunDifference, Verification
 from .run_copying import end_of
-from .spill import join
-from .tag_room import with_all_tags
+from .storable import as_recorded, histories
 
 UNREADABLE = (ArtifactError, MalformedRun, SpillMissing)
 """What is wrong with one run, and says nothing about the others."""
@@ -86,8 +85,8 @@ class MigrationCheck:
             )
             return
         digests = ours.digest, theirs.digest
-        for whole, digest in zip(self._digests, digests, strict=True):
-            whole.update(f"{run.run_id} {digest}\n".encode())
+        for of_all, digest in zip(self._digests, digests, strict=True):
+            of_all.update(f"{run.run_id} {digest}\n".encode())
         what = ours.differences(theirs)
         if copy.experiment != run.experiment:
             what = (f"experiment is {copy.experiment!r}", *what)
@@ -104,7 +103,7 @@ class MigrationCheck:
         )
 
     def _content(self, run: StoredRun, runs: RunSource, files: FileSource, parent: str | None) -> RunContent:
-        whole = with_all_tags(join(run, files), self._vocabulary)
+        whole = as_recorded(run, files, self._vocabulary)
         return RunContent(
             name=run.name or run.run_id,
             status=run.status.value,
@@ -114,7 +113,10 @@ class MigrationCheck:
             parent=parent,
             params=whole.params,
             tags=self._told(whole.tags),
-            metrics={name: series_digest(runs.metric_history(run.run_id, name)) for name in run.metrics},
+            metrics={
+                name: series_digest(history)
+                for name, history in histories(run, runs, files, self._vocabulary)
+            },
             files=file_digests(files, run.run_id, self._stage),
         )
 

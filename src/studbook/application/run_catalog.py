@@ -25,9 +25,10 @@ from ..ports.log import get_logger
 from ..ports.run_query import ANY_STATUS, RunQuery
 from ..ports.tracking_store import TrackingStore
 from .delivery import Delivery
+from .metric_room import MORE_METRICS
+from .more_texts import MORE_PARAMS
 from .project import Project
-from .spill import join
-from .tag_room import with_all_tags
+from .storable import as_recorded
 
 _log = get_logger(__name__)
 
@@ -79,21 +80,23 @@ class RunCatalog:
         lifecycles: frozenset[Lifecycle] = _BOTH,
         experiments: tuple[str, ...] | None = None,
         flush: bool = True,
+        fresh: bool = True,
         fields: RunFields | None = None,
         **tags: str,
     ) -> tuple[RunView, ...]:
         """All runs of the project of these stages with these tag values, oldest first.
 
         Tags are named as in the vocabulary, with `_` for the dot: `study_key="sk3:…"`. `experiments` defaults to
-        those of the project. `fields` are what the views need; without, they are whole.
+        those of the project. `fields` are what the views need; without, they are whole. `fresh`: see RunQuery.
         """
         if flush:
             self._delivery.catch_up()
         held = self.experiments() if experiments is None else experiments
         wanted = {name.replace("_", ".", 1): text for name, text in tags.items()}
-        query = RunQuery(held, statuses, lifecycles=lifecycles)
+        query = RunQuery(held, statuses, lifecycles=lifecycles, fresh=fresh)
         if fields is not None:
-            query = replace(query, tag_fields=self._keys(fields.tags), param_fields=fields.params)
+            names = fields.tags | {MORE_METRICS, MORE_PARAMS}
+            query = replace(query, tag_fields=self._keys(names), param_fields=fields.params)
         params = None if fields is None else fields.params
         return tuple(self.view(run, params) for run in self.stream(query, stages, wanted))
 
@@ -146,7 +149,7 @@ class RunCatalog:
         read = tuple(sorted(held & set(experiments) if experiments else held))
         if not read:
             return ()
-        runs = self._store.find(RunQuery(read, ANY_STATUS, lifecycles=_BOTH))
+        runs = self._store.find(RunQuery(read, ANY_STATUS, lifecycles=_BOTH, fresh=True))
         return tuple(
             join_legacy(
                 self.view(run) for run in runs if project.vocabulary.find("run.schema", run.tags) is None
@@ -223,7 +226,7 @@ class RunCatalog:
         return self._store.capabilities
 
     def _whole(self, run: StoredRun) -> StoredRun:
-        return with_all_tags(join(run, self._artifacts), self._project.vocabulary)
+        return as_recorded(run, self._artifacts, self._project.vocabulary)
 
     def _keys(self, names: Iterable[str]) -> frozenset[str]:
         """Every key that one of the tags is read from."""
@@ -243,7 +246,7 @@ class RunCatalog:
                 cure="give 12 hexadecimal digits of its run key or more; `studbook runs` lists them",
             )
         found: dict[str, RunView] = {}
-        for view in self.find(tuple(Stage), flush=False):
+        for view in self.find(tuple(Stage), flush=False, fresh=False):
             if view.ref.startswith(f"{RunKey.KIND}:{digits}"):
                 held = found.setdefault(view.ref, view)
                 if held.lifecycle is Lifecycle.DELETED:

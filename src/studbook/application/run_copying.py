@@ -16,9 +16,7 @@ from ..ports.migration_ledger import Copy, MigrationLedger
 from ..ports.tracking_store import NewRun
 from .file_copying import copy_files
 from .migration_ends import CopiedRun, Copies, Destination, Source
-from .spill import join
-from .storable import storable
-from .tag_room import with_all_tags
+from .storable import FittedRecords, as_recorded, histories
 
 
 class RunCopier:
@@ -39,6 +37,7 @@ class RunCopier:
     ) -> None:
         self._source = source
         self._destination = destination
+        self._records = FittedRecords(destination.runs, destination.files, vocabulary)
         self._copies = copies
         self._ledger = ledger
         self._vocabulary = vocabulary
@@ -126,14 +125,13 @@ class RunCopier:
     def _fill(self, run: StoredRun, copy_id: str) -> None:
         """Everything, then the end: whoever sees the copy ended sees all of it."""
         store, files = self._destination.runs, self._destination.files
-        whole = with_all_tags(join(run, self._source.files), self._vocabulary)
+        whole = as_recorded(run, self._source.files, self._vocabulary)
         marks = self._vocabulary.read_keys("run.migrated_from")
         tags = {k: v for k, v in whole.tags.items() if not is_link(k) and k not in marks}
-        histories = self._histories(run)
-        record = RecordBatch(whole.params, next(histories, ()), tags)
-        store.record(copy_id, storable(record, copy_id, store, files, self._vocabulary))
-        for points in histories:
-            store.record(copy_id, RecordBatch(metrics=points))
+        points = self._points(run)
+        self._records.record(copy_id, RecordBatch(whole.params, next(points, ()), tags))
+        for some in points:
+            self._records.record(copy_id, RecordBatch(metrics=some))
         copy_files(self._source.files, run.run_id, files, copy_id, self._stage)
         if run.status.terminal:
             store.end_run(copy_id, run.status, end_of(run))
@@ -141,12 +139,12 @@ class RunCopier:
             store.delete_run(copy_id)
         self._ledger.put(run.run_id, Copy(copy_id, _state(run)))
 
-    def _histories(self, run: StoredRun) -> Iterator[tuple[MetricPoint, ...]]:
+    def _points(self, run: StoredRun) -> Iterator[tuple[MetricPoint, ...]]:
         """All points of all metrics, in full requests."""
         size = self._destination.runs.capabilities.metrics_per_batch
         held: list[MetricPoint] = []
-        for name in sorted(run.metrics):
-            held += self._source.runs.metric_history(run.run_id, name)
+        for _, history in histories(run, self._source.runs, self._source.files, self._vocabulary):
+            held += history
             while len(held) >= size:
                 yield tuple(held[:size])
                 del held[:size]

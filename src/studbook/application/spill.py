@@ -45,11 +45,15 @@ def _shorten(
     short = dict(values)
     for key, text in values.items():
         if is_spilled(text, longest):
-            content = text.encode()
-            digest = hashlib.sha256(content).hexdigest()
-            artifacts.put_record(run_id, _path(digest), content)
-            short[key] = f"{_OURS}{digest}"
+            short[key] = f"{_OURS}{put_spilled(run_id, text.encode(), artifacts)}"
     return short
+
+
+def put_spilled(run_id: str, content: bytes, artifacts: ArtifactStore) -> str:
+    """Keep the bytes in a file of the run; its digest."""
+    digest = hashlib.sha256(content).hexdigest()
+    artifacts.put_record(run_id, _path(digest), content)
+    return digest
 
 
 def join(run: StoredRun, artifacts: FileSource) -> StoredRun:
@@ -73,14 +77,18 @@ def _fetch(run: StoredRun, key: str, mark: str, artifacts: FileSource) -> str:
     marked = _MARK.fullmatch(mark)
     if marked is None:
         raise _missing(run, key, "is named by a mark that was altered")
-    digest = marked[1]
+    return fetch_spilled(run, key, marked[1], artifacts).decode()
+
+
+def fetch_spilled(run: StoredRun, key: str, digest: str, artifacts: FileSource) -> bytes:
+    """The bytes of this digest, verified; `key` is what they are of. Raises SpillMissing."""
     try:
         content = artifacts.read(run.run_id, _path(digest))
     except ArtifactNotFound as error:
         raise _missing(run, key, "is gone") from error
     if hashlib.sha256(content).hexdigest() != digest:
         raise _missing(run, key, "was altered")
-    return content.decode()
+    return content
 
 
 def _path(digest: str) -> str:

@@ -40,8 +40,8 @@ from ..ports.pins import Pins
 from ..ports.run_query import ANY_STATUS, RunQuery
 from ..ports.tracking_store import NewRun, TrackingStore
 from .rekeying import Rekeying
-from .spill import is_spilled
-from .storable import storable
+from .spill import is_spilled, spill
+from .storable import FittedRecords
 
 _log = get_logger(__name__)
 
@@ -78,6 +78,7 @@ class StoreWriter:
         self._ledger = ledger
         self._pins = pins
         self._vocabulary = vocabulary
+        self._records = FittedRecords(store, artifacts, vocabulary)
         self._rekeying = Rekeying(store, ledger, vocabulary, log, clock)
 
     def write(self, writes: Iterable[StoreWrite]) -> None:
@@ -184,10 +185,7 @@ class StoreWriter:
         run_id = self._run_id(run_key)
         for batch in _merge(batches):
             settled = replace(batch, tags=self._rekeying.settled(run_key, batch.tags))
-            self._store.record(run_id, self._storable(run_id, settled))
-
-    def _storable(self, run_id: str, batch: RecordBatch) -> RecordBatch:
-        return storable(batch, run_id, self._store, self._artifacts, self._vocabulary)
+            self._records.record(run_id, settled)
 
     def _end(self, write: EndRun, batches: list[RecordBatch]) -> None:
         """Record, then end: whoever sees the run ended sees all of it. Another end leaves no trace."""
@@ -197,7 +195,8 @@ class StoreWriter:
             self._record(write.run_key, [*batches, last])
             return
         if last:
-            self._refuse_other_end(run_id, write, self._storable(run_id, last))
+            limits = self._store.capabilities
+            self._refuse_other_end(run_id, write, spill(last, run_id, limits, self._artifacts))
         self._record(write.run_key, [*batches, last])
         self._store.end_run(run_id, write.status, write.ended_at_ms)
 

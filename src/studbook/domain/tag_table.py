@@ -111,6 +111,10 @@ _RUN_TAGS = (
     ),
     _tag("run.more_tags", "more_tags", JSON, "tags beyond the number that the backend takes", may=_ALL),
     _tag(
+        "run.more_metrics", "more_metrics", JSON, "metrics beyond the number that the backend takes", may=_ALL
+    ),
+    _tag("run.more_params", "more_params", JSON, "params beyond the number that the backend takes", may=_ALL),
+    _tag(
         "run.migrated_from", "migrated_from", STR, "the run that it is a copy of: store and run id", may=_ALL
     ),
     _tag("run.last_seen", "last_seen", TIME, "last heartbeat delivered", may=_ALL),

@@ -10,19 +10,23 @@ from typing import Literal
 class Capabilities:
     """Limits and abilities of a tracking and artifact backend. `None` means no limit.
 
-    Lengths are in characters. `visibility_delay_s` is how long a created run may stay invisible to search;
-    `ends_job_runs` says that the backend is a service which ends the runs of its jobs by itself.
+    Lengths are in characters; the metrics of a run are counted by name. `visibility_delay_s` is how long a search may
+    lag behind what was written; `ends_job_runs` says that the backend is a service which ends the runs of its jobs by
+    itself.
     """
 
     metrics_per_batch: int = 1000
     params_per_batch: int = 100
     tags_per_batch: int = 100
     items_per_batch: int = 1000
+    metrics_per_run: int | None = None
     params_per_run: int | None = None
     tags_per_run: int | None = None
     param_value_length: int = 6000
     tag_value_length: int = 8000
-    key_length: int = 250
+    param_name_length: int = 250
+    tag_key_length: int = 250
+    metric_name_length: int = 250
     search_page: int = 1000
     visibility_delay_s: float = 0.0
     ends_job_runs: bool = False

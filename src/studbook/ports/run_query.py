@@ -28,6 +28,8 @@ class RunQuery:
     `statuses` is always explicit. `tags` and `params` are equalities on text; `tag_in` asks for any of several
     values; `has_metrics` asks that a last value exists, NaN included. `parent_id` is a backend id. An experiment
     that does not exist holds no runs. `fields` limits the tags, params and metrics that come back (None: all).
+    What decides something asks `fresh`: where a backend's search lags, params, metrics and statuses are then read
+    run by run, which takes long.
     """
 
     experiments: tuple[str, ...]
@@ -40,6 +42,7 @@ class RunQuery:
     lifecycles: frozenset[Lifecycle] = frozenset({Lifecycle.ACTIVE})
     order: Order = Order.STARTED_ASCENDING
     limit: int | None = None
+    fresh: bool = False
     tag_fields: frozenset[str] | None = None
     param_fields: frozenset[str] | None = None
     metric_fields: frozenset[str] | None = None

@@ -11,15 +11,15 @@ from .capabilities import Capabilities
 
 def refuse_over_limits(capabilities: Capabilities, batch: RecordBatch) -> None:
     """Raise TrackingRefused when a key or value is longer than the backend can hold, or a key is empty."""
-    _check_keys(capabilities, "param", batch.params)
-    _check_keys(capabilities, "tag", batch.tags)
-    _check_keys(capabilities, "metric", {point.name for point in batch.metrics})
+    _check_keys("param", batch.params, capabilities.param_name_length)
+    _check_keys("tag", batch.tags, capabilities.tag_key_length)
+    _check_keys("metric", {point.name for point in batch.metrics}, capabilities.metric_name_length)
     _check_values("param", batch.params.items(), capabilities.param_value_length)
     _check_values("tag", batch.tags.items(), capabilities.tag_value_length)
 
 
 def refuse_over_count(kind: str, keys: Collection[str], limit: int | None) -> None:
-    """Raise TrackingRefused when a run would hold more params or tags than the backend allows."""
+    """Raise TrackingRefused when a run would hold more metrics, params or tags than the backend allows."""
     if limit is not None and len(keys) > limit:
         raise TrackingRefused(
             f"the run would hold {len(keys)} {kind}s, and the backend takes {limit}",
@@ -29,12 +29,12 @@ def refuse_over_count(kind: str, keys: Collection[str], limit: int | None) -> No
         )
 
 
-def _check_keys(capabilities: Capabilities, kind: str, keys: Iterable[str]) -> None:
+def _check_keys(kind: str, keys: Iterable[str], limit: int) -> None:
     for key in keys:
-        if not 0 < len(key) <= capabilities.key_length:
+        if not 0 < len(key) <= limit:
             raise TrackingRefused(
                 f"a {kind} key has {len(key)} characters: {key[:40]!r}",
-                cure=f"use 1 to {capabilities.key_length} characters",
+                cure=f"use 1 to {limit} characters",
                 kind=kind,
             )
 

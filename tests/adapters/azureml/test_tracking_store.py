@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from azureml_stand_in.faults import TOKENS, refusal
 from azureml_stand_in.workspace import HOST, SCOPE, URI, Workspace
-from faults.http_faults import Answer, AnswerAfter
+from faults.http_faults import Answer, AnswerAfter, Cut, Fault, ResetAfter, ResetBefore
 from servers.mlflow_server import Server
 from studbook.adapters.azureml.tracking_store import AZURE_LIMITS, azure_tracking_store
 from studbook.adapters.azureml.workspace import Workspace as Target
 from studbook.adapters.memory.tracking_store import MemoryTrackingStore
+from studbook.adapters.mlflow.patience import ONCE
 from studbook.adapters.mlflow.tracking_store import MlflowTrackingStore
 from studbook.domain.errors import ConfigError, TrackingDenied, TrackingUnavailable
-from studbook.ports.contract.tracking_examples import RUN_KEY_TAG, START, fresh_name, ids, new_run
+from studbook.domain.run import RunStatus
+from studbook.domain.store_writes import RecordBatch
+from studbook.ports.contract.tracking_examples import RUN_KEY_TAG, START, fresh_name, ids, metric, new_run
 from studbook.ports.contract.tracking_store import TrackingStoreContract
 from studbook.ports.contract.tracking_store_machine import TrackingStoreMachine
 from studbook.ports.run_query import ANY_STATUS, RunQuery
@@ -32,6 +37,16 @@ def store_of(search_page: int = 20, visibility_delay_s: float = 60.0) -> MlflowT
         run_key_tag=RUN_KEY_TAG,
         capabilities=replace(AZURE_LIMITS, search_page=search_page, visibility_delay_s=visibility_delay_s),
     )
+
+
+def impatient() -> MlflowTrackingStore:
+    return azure_tracking_store(
+        Target.of(URI, credential="default", cloud="AzureCloud"), run_key_tag=RUN_KEY_TAG, patience=ONCE
+    )
+
+
+def refused(status: int, code: str) -> Answer:
+    return Answer(status, {"Content-Type": "application/json"}, json.dumps({"error_code": code}).encode())
 
 
 @pytest.fixture
@@ -86,11 +101,145 @@ def test_tags_that_could_not_be_set_after_the_creation_are_set_when_the_run_is_f
     assert len(workspace.requests(_CREATE)) == 1
 
 
+def test_a_parent_that_the_creation_drops_is_set_after_it(
+    store: MlflowTrackingStore, workspace: Workspace
+) -> None:
+    parent = new_run(fresh_name())
+    parent_id = store.create_run(parent)
+    workspace.rules = replace(workspace.rules, drops=("mlflow.parentRunId",))
+    child_id = store.create_run(replace(new_run(parent.experiment), parent_id=parent_id))
+    assert store.get_run(child_id).parent_id == parent_id
+    assert len(workspace.requests("/runs/set-tag")) == 1
+
+
+@pytest.mark.parametrize(
+    ("told", "read"),
+    [
+        ("Completed", RunStatus.FINISHED),
+        ("Finished", RunStatus.FINISHED),
+        ("Failed", RunStatus.FAILED),
+        ("Canceled", RunStatus.KILLED),
+        ("Queued", RunStatus.RUNNING),
+        ("SCHEDULED", RunStatus.RUNNING),
+    ],
+)
+def test_the_statuses_of_jobs_are_read(
+    store: MlflowTrackingStore, workspace: Workspace, told: str, read: RunStatus
+) -> None:
+    new = new_run(fresh_name())
+    run_id = store.create_run(new)
+    workspace.rules = replace(workspace.rules, statuses={"RUNNING": told})
+    assert store.get_run(run_id).status is read
+    assert ids(store.find(RunQuery((new.experiment,), frozenset({read})))) == [run_id]
+
+
+def test_what_decides_is_read_where_it_was_written_while_the_search_lags(
+    store: MlflowTrackingStore, workspace: Workspace
+) -> None:
+    new = new_run(fresh_name())
+    run_id = store.create_run(new)
+    store.record(run_id, RecordBatch({"p": "1"}, metric("m", 2.0).metrics))
+    store.end_run(run_id, RunStatus.FINISHED, START + 1)
+    running = store.create_run(new_run(new.experiment))
+    workspace.rules = replace(workspace.rules, search_lags=True)
+    listed = RunQuery(
+        (new.experiment,), frozenset({RunStatus.FINISHED}), params={"p": "1"}, has_metrics=frozenset({"m"})
+    )
+    assert ids(store.find(listed)) == []
+    assert workspace.requests("/runs/get\\?")[2:] == []
+    (decided,) = store.find(replace(listed, fresh=True))
+    assert decided == store.get_run(run_id)
+    assert ids(store.find(RunQuery((new.experiment,), ANY_STATUS, fresh=True))) == sorted([run_id, running])
+
+
+def test_fresh_runs_come_in_their_order_and_those_that_went_do_not(
+    store: MlflowTrackingStore, workspace: Workspace
+) -> None:
+    experiment = fresh_name()
+    made = [store.create_run(new_run(experiment, START + number)) for number in range(70)]
+    workspace.on(f"/runs/get.*{made[1]}", refused(404, "RESOURCE_DOES_NOT_EXIST"))
+    fresh = RunQuery((experiment,), ANY_STATUS, fresh=True)
+    assert ids(store.find(fresh)) == [made[0], *made[2:]]
+    workspace.on("/runs/get", Answer(503), times=None)
+    with pytest.raises(TrackingUnavailable):
+        next(impatient().find(fresh))
+
+
+def test_a_token_that_is_taken_no_longer_is_renewed_once_and_what_was_asked_is_asked_again(
+    store: MlflowTrackingStore, workspace: Workspace
+) -> None:
+    new = new_run(fresh_name())
+    run_id = store.create_run(new)
+    asks: tuple[Callable[[], object], ...] = (
+        lambda: store.get_run(run_id),
+        lambda: store.record(run_id, metric("m", 1.0)),
+        lambda: store.create_run(new_run(new.experiment)),
+        lambda: store.end_run(run_id, RunStatus.FINISHED, START + 1),
+    )
+    for times, ask in enumerate(asks, start=2):
+        workspace.revoke_tokens()
+        ask()
+        assert len(workspace.requests(TOKENS, "POST")) == times
+    assert len(ids(store.find(RunQuery((new.experiment,), ANY_STATUS)))) == 2
+    assert store.get_run(run_id).metrics == {"m": 1.0}
+
+
+def test_a_new_token_that_is_not_taken_either_is_denied(
+    store: MlflowTrackingStore, workspace: Workspace
+) -> None:
+    workspace.on("/runs/get", Answer(401), times=None)
+    with pytest.raises(TrackingDenied):
+        store.get_run("0" * 32)
+    assert len(workspace.requests("/runs/get")) == 2
+    assert len(workspace.requests(TOKENS, "POST")) == 2
+
+
+@pytest.mark.parametrize("fault", [Answer(503), Answer(429), ResetBefore(), AnswerAfter(502)])
+@pytest.mark.parametrize("expired", [False, True])
+def test_a_token_that_cannot_be_fetched_now_is_worth_another_try(
+    workspace: Workspace, fault: Fault, *, expired: bool
+) -> None:
+    store = impatient()
+    if expired:
+        store.experiments()
+        workspace.revoke_tokens()
+    workspace.on(TOKENS, fault, times=None)
+    with pytest.raises(TrackingUnavailable) as caught:
+        store.experiments()
+    assert caught.value.details["code"] == "NO_TOKEN"
+    workspace.forget()
+    store.experiments()
+
+
+def test_a_write_that_comes_too_soon_says_how_long_to_wait(
+    store: MlflowTrackingStore, workspace: Workspace
+) -> None:
+    run_id = store.create_run(new_run(fresh_name()))
+    workspace.on("/runs/log-batch", refusal(429, "TooManyRequests", retry_after_s=7))
+    with pytest.raises(TrackingUnavailable) as caught:
+        store.record(run_id, metric("m", 1.0))
+    assert caught.value.details["retry_after_s"] == 7
+    assert "outcome" not in caught.value.details
+
+
+def test_a_write_that_no_proxy_led_anywhere_was_not_done(
+    store: MlflowTrackingStore, workspace: Workspace
+) -> None:
+    run_id = store.create_run(new_run(fresh_name()))
+    workspace.down()
+    try:
+        with pytest.raises(TrackingUnavailable) as caught:
+            store.record(run_id, metric("m", 1.0))
+    finally:
+        workspace.up()
+    assert (caught.value.details["code"], caught.value.details.get("outcome")) == ("PROXY", None)
+
+
 def test_one_token_serves_many_requests(store: MlflowTrackingStore, workspace: Workspace) -> None:
     new = new_run(fresh_name())
     for _ in range(3):
         store.get_run(store.create_run(new))
-    assert len(workspace.requests("/oauth2/v2.0/token", "POST")) == 1
+    assert len(workspace.requests(TOKENS, "POST")) == 1
 
 
 def test_nothing_is_asked_that_azure_lacks(store: MlflowTrackingStore, workspace: Workspace) -> None:
@@ -103,10 +252,11 @@ def test_nothing_is_asked_that_azure_lacks(store: MlflowTrackingStore, workspace
     assert hosts == {HOST, "login.microsoftonline.com"}
 
 
-def test_a_run_that_search_does_not_show_yet_is_not_made_twice(workspace: Workspace) -> None:
+@pytest.mark.parametrize("fault", [AnswerAfter(503), ResetAfter(), Cut(5, announced=True)])
+def test_a_run_that_search_does_not_show_yet_is_not_made_twice(workspace: Workspace, fault: Fault) -> None:
     store, new = store_of(visibility_delay_s=600.0), new_run(fresh_name())
     workspace.search_lag = 3
-    workspace.on(_CREATE, AnswerAfter(503))
+    workspace.on(_CREATE, fault)
     with pytest.raises(TrackingUnavailable):
         store.create_run(new)
     for _ in range(2):

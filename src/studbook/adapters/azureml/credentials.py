@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from ...domain.errors import TrackingDenied, TrackingUnavailable
+from .token_outages import watched, watching_transport
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, TokenCredential
@@ -17,7 +18,7 @@ CredentialKind = Literal["default", "environment", "workload-identity", "managed
 
 _RENEWED_BEFORE_S = 300.0
 _CLI_S = 20
-_TRIES: dict[str, Any] = {"retry_total": 1, "connection_timeout": 10, "read_timeout": 20}
+_SILENCE_S: dict[str, Any] = {"connection_timeout": 10, "read_timeout": 20}
 _NEVER = (
     "interactive_browser",
     "broker",
@@ -42,17 +43,18 @@ def _inner(kind: CredentialKind, authority: str) -> TokenCredential:
         WorkloadIdentityCredential,
     )
 
+    tries: dict[str, Any] = {"retry_total": 1, "transport": watching_transport(**_SILENCE_S), **_SILENCE_S}
     match kind:
         case "environment":
-            return EnvironmentCredential(authority=authority, **_TRIES)
+            return EnvironmentCredential(authority=authority, **tries)
         case "workload-identity":
-            return WorkloadIdentityCredential(authority=authority, **_TRIES)
+            return WorkloadIdentityCredential(authority=authority, **tries)
         case "managed-identity":
-            return ManagedIdentityCredential(**_TRIES)
+            return ManagedIdentityCredential(**tries)
         case "cli":
             return AzureCliCredential(process_timeout=_CLI_S)
     excluded = {f"exclude_{name}_credential": True for name in _NEVER}
-    return DefaultAzureCredential(authority=authority, process_timeout=_CLI_S, **excluded, **_TRIES)
+    return DefaultAzureCredential(authority=authority, process_timeout=_CLI_S, **excluded, **tries)
 
 
 class CachedCredential:
@@ -73,10 +75,19 @@ class CachedCredential:
         with self._lock:
             token = self._tokens.get(scopes)
             if token is None or token.expires_on - _RENEWED_BEFORE_S <= self._now_s():
-                if self._inner is None:
-                    self._inner = self._make()
-                token = self._tokens[scopes] = self._inner.get_token(*scopes)
+                # Another one after a failure, which Azure's credentials repeat for a minute without asking again.
+                inner, self._inner = self._inner or self._make(), None
+                token = self._tokens[scopes] = inner.get_token(*scopes)
+                self._inner = inner
             return token
+
+    def forget(self, token: str) -> None:
+        """Fetch a new token next time, if this is the one that is given out."""
+        with self._lock:
+            kept = {scopes: held for scopes, held in self._tokens.items() if held.token != token}
+            if len(kept) < len(self._tokens):
+                self._tokens = kept
+                self._inner = None  # it keeps tokens of its own
 
 
 @contextmanager
@@ -85,8 +96,12 @@ def token_errors() -> Iterator[None]:
     from azure.core.exceptions import AzureError, ClientAuthenticationError
 
     try:
-        yield
+        with watched() as outages:
+            yield
     except (ClientAuthenticationError, ValueError) as error:
+        if outages:
+            host, problem = outages.popitem()
+            raise _unavailable(f"{host}: {problem}") from error
         raise TrackingDenied(
             f"Azure gives no token: {_first_line(error)}",
             cure="log in (az login), or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; "
@@ -94,11 +109,15 @@ def token_errors() -> Iterator[None]:
             code="NO_TOKEN",
         ) from error
     except AzureError as error:
-        raise TrackingUnavailable(
-            f"no token could be fetched from Azure: {_first_line(error)}",
-            cure="check the network, and any proxy; what is recorded here waits",
-            code="NO_TOKEN",
-        ) from error
+        raise _unavailable(_first_line(error)) from error
+
+
+def _unavailable(said: str) -> TrackingUnavailable:
+    return TrackingUnavailable(
+        f"no token could be fetched from Azure: {said}",
+        cure="check the network, and any proxy; what is recorded here waits",
+        code="NO_TOKEN",
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -10,11 +10,12 @@ from .workspace import Workspace
 
 AZURE_LIMITS = Capabilities(
     metrics_per_batch=200,
+    metrics_per_run=50,
     params_per_run=200,
-    tags_per_run=36,
+    tags_per_run=50,
     param_value_length=500,
     tag_value_length=1000,
-    key_length=100,
+    tag_key_length=100,
     search_page=500,
     visibility_delay_s=60.0,
     ends_job_runs=True,
@@ -22,7 +23,7 @@ AZURE_LIMITS = Capabilities(
     deletes_artifacts=False,
     artifact_file_cost="high",
 )
-"""What the service takes. Of 50 tags a run some are its own."""
+"""What the service takes. The 50 tags of a run include the service's own."""
 
 
 def azure_tracking_store(

@@ -83,7 +83,10 @@ class Workspace:
             with token_errors():
                 return fresh()
 
-        calls = RestCalls(host_creds, timeout_s=timeout_s, patience=patience, pace=self.pace)
+        def renew(creds: MlflowHostCreds) -> None:
+            self.tokens.forget(creds.token)
+
+        calls = RestCalls(host_creds, timeout_s=timeout_s, patience=patience, pace=self.pace, renew=renew)
         return RestStore(calls, history_page=_HISTORY_PAGE)
 
     def table_reader(self) -> SqlRunReader | None:

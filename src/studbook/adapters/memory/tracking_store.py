@@ -111,6 +111,8 @@ class MemoryTrackingStore:
             return
         with self._lock:
             run = self._writable(run_id)
+            names = run.metrics.keys() | {point.name for point in batch.metrics}
+            refuse_over_count("metric", names, self._capabilities.metrics_per_run)
             refuse_over_count("param", run.params.keys() | batch.params, self._capabilities.params_per_run)
             refuse_over_count("tag", run.tags.keys() | batch.tags, self._capabilities.tags_per_run)
             conflicts = sorted(

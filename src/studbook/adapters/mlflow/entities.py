@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 PARENT_TAG = "mlflow.parentRunId"
 NAME_TAG = "mlflow.runName"
+_OF_JOBS = {"COMPLETED": RunStatus.FINISHED, "CANCELED": RunStatus.KILLED}
 
 
 def tag_entities(tags: dict[str, str]) -> list[RunTag]:
@@ -57,7 +58,7 @@ def view_code(lifecycles: frozenset[Lifecycle]) -> int:
 def stored_run(run: Run, experiment: str) -> StoredRun:
     """The run with all its fields; `tags` are as MLflow has them, its own included.
 
-    MLflow's SCHEDULED, and a status that it may learn later, read as RUNNING.
+    See `read_status`.
     """
     tags = dict(run.data.tags)
     return StoredRun(
@@ -84,7 +85,9 @@ def metric_points(metrics: Iterable[Metric]) -> list[MetricPoint]:
 
 
 def read_status(status: str) -> RunStatus:
+    """Ours for MLflow's, or for a job's in Azure ML; one that is no end is RUNNING."""
+    name = status.upper()
     try:
-        return RunStatus(status)
+        return RunStatus(name)
     except ValueError:
-        return RunStatus.RUNNING
+        return _OF_JOBS.get(name, RunStatus.RUNNING)

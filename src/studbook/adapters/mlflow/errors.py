@@ -188,9 +188,13 @@ def _reason(error: RequestException) -> tuple[str, str]:
     inner: object = error.args[0] if error.args else error
     if isinstance(inner, MaxRetryError):
         inner = inner.reason
-    name = type(inner if isinstance(inner, Exception) else error).__name__
     if isinstance(inner, ProxyError):
-        return PROXY, str(inner.args[0])
+        # urllib3 says so of any connection through a proxy that broke, at whatever time.
+        behind = inner.original_error
+        if isinstance(behind, ConnectTimeoutError | NewConnectionError) or type(behind) is OSError:
+            return PROXY, str(inner.args[0])
+        inner = behind
+    name = type(inner if isinstance(inner, Exception) else error).__name__
     if isinstance(inner, SSLError) and (untrusted := _before_sending(inner)):
         return TLS, untrusted
     if isinstance(inner, ConnectTimeoutError | NewConnectionError) or isinstance(error, ConnectTimeout):

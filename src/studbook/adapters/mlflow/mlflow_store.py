@@ -61,6 +61,10 @@ class MlflowStore(Protocol):
         """One request."""
         ...
 
+    def set_tag(self, run_id: str, tag: RunTag, /) -> None:
+        """One request."""
+        ...
+
     def search_runs(
         self,
         experiment_ids: list[str],

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
+from ...domain.errors import TrackingDenied
 from ...ports.time_left import time_left_s
 from .errors import answer_error, no_answer, unreadable_answer
 from .pace import Pace
@@ -25,6 +26,7 @@ Json = dict[str, Any]
 
 TIMEOUT_S = 60.0
 _CONNECT_S = 10.0
+_UNAUTHENTICATED = 401
 _TOO_MANY = 429
 _LEAST_S = 1.0
 
@@ -43,8 +45,9 @@ class RestCalls:
     `host_creds` gives the server and the credentials; it is asked for every request. `timeout_s` is how long
     the server may stay silent, but never longer than who waits has time, and a second. A read is repeated as
     `patience` says; a write never is. After a 429, requests are sent more slowly: `pace` is shared by all that
-    goes to a server. Raises the TrackingError tree, with the details of `errors.answer_error`; `run_id` is the
-    run that a call is about.
+    goes to a server. `renew` is told of credentials that are taken no longer, and what was asked with them is sent
+    once more. Raises the TrackingError tree, with the details of `errors.answer_error`; `run_id` is the run that a
+    call is about.
     """
 
     def __init__(
@@ -54,8 +57,10 @@ class RestCalls:
         timeout_s: float = TIMEOUT_S,
         patience: Patience = ONCE,
         pace: Pace | None = None,
+        renew: Callable[[MlflowHostCreds], None] | None = None,
     ) -> None:
         self._host_creds = host_creds
+        self._renew = renew
         self._pace = pace or Pace()
         self._timeout_s = timeout_s
         self._patience = patience
@@ -94,13 +99,23 @@ class RestCalls:
 
     def asking_once(self) -> RestCalls:
         """The same, for questions inside something that is repeated as a whole."""
-        return RestCalls(self._host_creds, timeout_s=self._timeout_s, pace=self._pace)
+        return RestCalls(self._host_creds, timeout_s=self._timeout_s, pace=self._pace, renew=self._renew)
 
     def repeated(self, question: Callable[[], T]) -> T:
         """The answer to a question of several requests, none of which is repeated by itself."""
         return self._patience.ask(question)
 
     def _json(
+        self, method: str, endpoint: str, run_id: str | None, *, writes: bool = False, **request: object
+    ) -> Json:
+        try:
+            return self._answer(method, endpoint, run_id, writes=writes, **request)
+        except TrackingDenied as error:
+            if self._renew is None or error.details.get("status") != _UNAUTHENTICATED:
+                raise
+        return self._answer(method, endpoint, run_id, writes=writes, **request)
+
+    def _answer(
         self, method: str, endpoint: str, run_id: str | None, *, writes: bool = False, **request: object
     ) -> Json:
         with self._response(method, endpoint, run_id, writes=writes, **request) as response:
@@ -128,8 +143,9 @@ class RestCalls:
 
         self._pace.await_turn()
         try:
+            creds = self._host_creds()
             response: Response = http_request(  # type: ignore[no-untyped-call]
-                self._host_creds(),
+                creds,
                 endpoint,
                 method,
                 max_retries=0,
@@ -141,6 +157,8 @@ class RestCalls:
             with response:
                 if response.status_code == _TOO_MANY:
                     self._pace.too_many()
+                if response.status_code == _UNAUTHENTICATED and self._renew is not None:
+                    self._renew(creds)
                 if not 200 <= response.status_code < 300:
                     raise answer_error(
                         response.status_code,

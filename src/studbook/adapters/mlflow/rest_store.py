@@ -120,6 +120,11 @@ class RestStore:
         body = {"run_id": run_id, "metrics": rows, "params": _pairs(params), "tags": _pairs(tags)}
         self._calls.write(f"{_API}/runs/log-batch", body, run_id=run_id)
 
+    def set_tag(self, run_id: str, tag: RunTag, /) -> None:
+        """See MlflowStore."""
+        (pair,) = _pairs([tag])
+        self._calls.write(f"{_API}/runs/set-tag", {"run_id": run_id, **pair}, run_id=run_id)
+
     def search_runs(
         self,
         experiment_ids: list[str],

@@ -93,11 +93,15 @@ class RunCreation:
         return created
 
     def _complete(self, run: Run, tags: dict[str, str]) -> None:
-        """A backend may drop tags at a run's creation that it takes afterwards."""
-        dropped = {key: text for key, text in tags.items() if key not in run.data.tags}
-        if dropped:
-            with translated(run_id=str(run.info.run_id)):
-                self._store().log_batch(run.info.run_id, [], [], tag_entities(dropped))
+        """A backend may drop tags at a run's creation that it takes afterwards; the parent's by itself."""
+        dropped = tag_entities({key: text for key, text in tags.items() if key not in run.data.tags})
+        parent = [tag for tag in dropped if tag.key == PARENT_TAG]
+        others = [tag for tag in dropped if tag.key != PARENT_TAG]
+        with translated(run_id=str(run.info.run_id)):
+            for tag in parent:
+                self._store().set_tag(run.info.run_id, tag)
+            if others:
+                self._store().log_batch(run.info.run_id, [], [], others)
 
     def _create(self, experiment_id: str, new: NewRun, tags: dict[str, str]) -> Run:
         with translated():

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import replace
+from itertools import islice
 from types import MappingProxyType
 
+from ...domain.errors import RunNotFound
 from ...domain.store_writes import MetricPoint
 from ...domain.stored_run import Lifecycle, StoredRun
 from ...ports.metric_points import history_order, identity, latest
-from ...ports.run_query import RunQuery
+from ...ports.run_query import ANY_STATUS, RunQuery
 from . import query_translation as translate
 from .entities import metric_points, stored_run, view_code
 from .errors import translated
@@ -19,15 +23,23 @@ from .mlflow_store import MlflowStore
 from .paging import Page, page_through
 
 _ACTIVE = frozenset({Lifecycle.ACTIVE})
+_AT_ONCE = 8
+_AHEAD = 64
 
 
 class RunReader:
-    """The questions of `ports.tracking_store.TrackingStore`; `page` is the most rows that a page may have."""
+    """The questions of `ports.tracking_store.TrackingStore`; `page` is the most rows that a page may have.
 
-    def __init__(self, store: Callable[[], MlflowStore], page: int, filters: FilterLanguage) -> None:
+    Where the backend's search `lags`, what a fresh question finds is read once more, run by run, a few at a time.
+    """
+
+    def __init__(
+        self, store: Callable[[], MlflowStore], page: int, filters: FilterLanguage, *, lags: bool
+    ) -> None:
         self._store = store
         self._page = page
         self._filters = filters
+        self._lags = lags
 
     def run(self, run_id: str) -> StoredRun:
         """The run, active or deleted."""
@@ -48,7 +60,9 @@ class RunReader:
         if translate.cannot_match(query):
             return
         given = 0
-        for run in self._ordered(query, known):
+        for run in (
+            self._as_of_now(query, known) if query.fresh and self._lags else self._ordered(query, known)
+        ):
             if query.matches(run):
                 yield self._with_true_latest(query.select_fields(run))
                 given += 1
@@ -116,6 +130,22 @@ class RunReader:
 
         first = self._page if query.limit is None else query.limit + 1
         yield from page_through(fetch, first_page=first, largest_page=self._page)
+
+    def _as_of_now(self, query: RunQuery, known: Mapping[str, str]) -> Iterator[StoredRun]:
+        """The same, but each read after it was found; params, metrics and status decide only then."""
+        found_by = replace(query, statuses=ANY_STATUS, params={}, has_metrics=frozenset())
+        found = filter(found_by.matches, self._ordered(found_by, known))
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            while ahead := list(islice(found, _AHEAD)):
+                readings = [pool.submit(copy_context().run, self._now, run) for run in ahead]
+                yield from (run for reading in readings if (run := reading.result()) is not None)
+
+    def _now(self, run: StoredRun) -> StoredRun | None:
+        try:
+            with translated(run_id=run.run_id):
+                return stored_run(self._store().get_run(run.run_id), run.experiment)
+        except RunNotFound:
+            return None
 
     def _with_true_latest(self, run: StoredRun) -> StoredRun:
         """MLflow ranks NaN as zero among values of one step and timestamp; we rank it below every number."""

@@ -64,8 +64,13 @@ class MlflowTrackingStore:
         self._experiment_ids: dict[str, str] = {}  # of run pages: asked for once, not once a run
         self._opening = threading.Lock()
         self._deciding = threading.Lock()
-        self._reader = RunReader(self._store, capabilities.search_page, self._backend.filters)
-        self._questions = RunReader(self._patient_store, capabilities.search_page, self._backend.filters)
+        page, filters, lags = (
+            capabilities.search_page,
+            self._backend.filters,
+            capabilities.visibility_delay_s > 0,
+        )
+        self._reader = RunReader(self._store, page, filters, lags=lags)
+        self._questions = RunReader(self._patient_store, page, filters, lags=lags)
         self._adoption = RunAdoption(self._store, self._reader, run_key_tag)
         self._tables = self._backend.table_reader()
         self._creation = RunCreation(
@@ -94,6 +99,8 @@ class MlflowTrackingStore:
     def record(self, run_id: str, batch: RecordBatch) -> None:
         """See TrackingStore. Over a length limit, nothing of the batch is stored."""
         refuse_over_limits(self._capabilities, batch)
+        names = {point.name for point in batch.metrics}
+        refuse_over_count("metric", names, self._capabilities.metrics_per_run)
         refuse_over_count("param", batch.params, self._capabilities.params_per_run)
         refuse_over_count("tag", batch.tags, self._capabilities.tags_per_run)
         conflicts: set[str] = set()

@@ -145,19 +145,20 @@ class TrackingStoreContract(TrackingAdoptionContract, NamedRunContract, Tracking
         limits = store.capabilities
         run_id = store.create_run(new_run(fresh_name()))
         longest = RecordBatch(
-            params={"k" * limits.key_length: "p" * limits.param_value_length},
-            tags={"k" * limits.key_length: "t" * limits.tag_value_length},
+            params={"k" * limits.param_name_length: "p" * limits.param_value_length},
+            metrics=metric("k" * limits.metric_name_length, 1.0).metrics,
+            tags={"k" * limits.tag_key_length: "t" * limits.tag_value_length},
         )
         store.record(run_id, longest)
         before = store.get_run(run_id)
-        assert before.params == longest.params
+        assert (before.params, set(before.metrics)) == (longest.params, {longest.metrics[0].name})
         assert longest.tags.items() <= before.tags.items()
         too_long = (
             RecordBatch(params={"p": "p" * (limits.param_value_length + 1)}),
             RecordBatch(tags={"t": "t" * (limits.tag_value_length + 1)}),
-            *(RecordBatch(params={key: "v"}) for key in ("", "k" * (limits.key_length + 1))),
-            *(RecordBatch(tags={key: "v"}) for key in ("", "k" * (limits.key_length + 1))),
-            *(metric(key, 1.0) for key in ("", "k" * (limits.key_length + 1))),
+            *(RecordBatch(params={key: "v"}) for key in ("", "k" * (limits.param_name_length + 1))),
+            *(RecordBatch(tags={key: "v"}) for key in ("", "k" * (limits.tag_key_length + 1))),
+            *(metric(key, 1.0) for key in ("", "k" * (limits.metric_name_length + 1))),
         )
         for batch in too_long:
             with pytest.raises(TrackingRefused):
@@ -169,10 +170,15 @@ class TrackingStoreContract(TrackingAdoptionContract, NamedRunContract, Tracking
     def test_more_than_a_run_may_hold_is_refused(self, store: TrackingStore) -> None:
         limits = store.capabilities
         run_id = store.create_run(new_run(fresh_name()))
-        for limit, kind in ((limits.params_per_run, "params"), (limits.tags_per_run, "tags")):
+        most = max(limits.params_per_run or 0, limits.tags_per_run or 0, limits.metrics_per_run or 0) + 1
+        items = {f"k{i}": "v" for i in range(most)}
+        points = tuple(MetricPoint(name, 1.0, START, 0) for name in items)
+        for limit, batch in (
+            (limits.params_per_run, RecordBatch(params=items)),
+            (limits.tags_per_run, RecordBatch(tags=items)),
+            (limits.metrics_per_run, RecordBatch(metrics=points)),
+        ):
             if limit is not None:
-                items = {f"k{i}": "v" for i in range(limit + 1)}
-                batch = RecordBatch(params=items) if kind == "params" else RecordBatch(tags=items)
                 with pytest.raises(TrackingRefused):
                     store.record(run_id, batch)
 

@@ -46,6 +46,7 @@ _queries = st.builds(
     has_metrics=st.frozensets(st.sampled_from(_METRICS), max_size=1),
     lifecycles=st.frozensets(st.sampled_from(Lifecycle), min_size=1),
     order=st.sampled_from(Order),
+    fresh=st.booleans(),
     tag_fields=_fields,
     param_fields=_fields,
     metric_fields=st.none() | st.frozensets(st.sampled_from(_METRICS)),
