@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from studbook.application.delivery import InlineDelivery
 from studbook.application.relay import Delivery
+from studbook.application.run_catalog import RunCatalog
 from studbook.application.run_opening import RunOpening
 from studbook.domain.events import Event
 from studbook.domain.run import Ending, EndReason, RunStatus
@@ -163,6 +166,53 @@ class TestEndedByAService:
         run_id = job_run(world)
         run = delivered(world, run_id, adopting("mine", run_id), FINISHED)
         assert run.status is RunStatus.FINISHED
+
+
+@pytest.mark.parametrize(
+    ("beside", "place"), [(True, "jobs"), (False, EXPERIMENT)], ids=["beside its parent", "anywhere"]
+)
+def test_a_child_of_an_adopted_run_is_where_the_backend_can_have_it(
+    tmp_path: Path, beside: bool, place: str
+) -> None:
+    world = World(tmp_path, Capabilities(children_beside_parent=beside))
+    run_id = job_run(world)
+    delivered(world, run_id, adopting("mine", run_id))
+    world.say("child", started("child", parent="mine"))
+    world.say("grandchild", started("grandchild", parent="child"))
+    world.relay().drain()
+    runs = {run.name: run for run in world.runs()}
+    assert (runs["child"].experiment, runs["child"].parent_id) == (place, run_id)
+    assert (runs["grandchild"].experiment, runs["grandchild"].parent_id) == (place, runs["child"].run_id)
+    world.ledger = ledger_of_a_new_home()
+    world.relay().drain()
+    assert len(world.runs()) == 3
+
+
+def test_a_child_of_a_run_that_is_gone_is_where_it_was_to_be(tmp_path: Path) -> None:
+    world = World(tmp_path, Capabilities(children_beside_parent=True))
+    run_id = job_run(world)
+    delivered(world, run_id, adopting("mine", run_id))
+    del world.store._runs[run_id]
+    world.say("child", started("child", parent="mine"))
+    world.relay().drain()
+    assert world.run("child").experiment == EXPERIMENT
+
+
+@pytest.mark.parametrize("one", [None, "mine-only"])
+def test_questions_look_where_the_adopted_run_stands(world: World, one: str | None) -> None:
+    run_id = job_run(world)
+    delivered(world, run_id, adopting("mine", run_id))
+    project = replace(world.project, experiment=one)
+
+    def experiments(adopt: Adoption | None) -> set[str]:
+        delivery = InlineDelivery(world.log, world.ledger, world.relay, world.clock)
+        catalog = RunCatalog(world.store, world.artifacts, delivery, project, adopt)
+        return set(catalog.experiments())
+
+    others = experiments(None)
+    assert "jobs" not in others
+    assert experiments(Adoption(run_id=run_id)) == {*others, "jobs"}
+    assert experiments(Adoption(run_id="of another backend")) == others
 
 
 def test_only_the_first_run_asks(world: World) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.utils import formatdate
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ from azureml_stand_in.artifacts import Artifacts
 from azureml_stand_in.azurite import BLOB_HOST, Blobs
 from azureml_stand_in.certificates import server_context
 from azureml_stand_in.connect_proxy import connect_proxy
+from azureml_stand_in.job_tokens import JobTokens
 from azureml_stand_in.jobs import MANAGEMENT, Jobs
+from azureml_stand_in.resource_manager import workspace_document
 from azureml_stand_in.rules import Rules
 from faults.http_faults import FaultyProxy, Reply
 
@@ -39,6 +42,7 @@ _REAL = "/api/2.0/mlflow/"
 _ARTIFACTS = re.compile(
     rf"/history/v1\.0{SCOPE}/experiments/[^/]+/runs/(?P<run>[^/]+)/artifacts(?P<rest>/batch/metadata|/contentinfo|)"
 )
+_JOB_TOKEN = re.compile(rf"/history/v1\.0{SCOPE}/experimentids/[^/]+/runs/(?P<run>[^/]+)/token")
 _ABSENT = re.compile(r"logged-models|traces|registered-models|model-versions")
 _QUOTED_NUMBER = re.compile(r"(attributes\.(?:start|end)_time *\S+ *)'(\d+)'")
 _TOKEN_LIFE_S = 3600
@@ -51,6 +55,7 @@ class Workspace(FaultyProxy):
     def __init__(self, mlflow: str, blobs: Blobs, tls: ssl.SSLContext) -> None:
         self.artifacts = Artifacts(blobs)
         self.jobs = Jobs(SCOPE)
+        self.job_tokens = JobTokens()
         self._blobs = blobs
         self.rules = Rules()
         self.search_lag = 0
@@ -88,12 +93,18 @@ class Workspace(FaultyProxy):
             return self._login(host, path, body)
         if host == BLOB_HOST:
             return self._blobs.ask(method, path, headers, body)
-        if headers.get("Authorization", "").removeprefix("Bearer ") not in self._tokens:
+        token, address = headers.get("Authorization", "").removeprefix("Bearer "), urlsplit(path)
+        of_a_job = host == HOST and self.job_tokens.takes(token)
+        if not of_a_job and token not in self._tokens:
             return _refusal(401, "UserError", "the token is not valid", "UNAUTHENTICATED")
-        address = urlsplit(path)
-        asked = json.loads(body) if body else dict(parse_qsl(address.query))
         if host == MANAGEMENT:
-            return self.jobs.answer(address.path)
+            of_jobs = "/jobs/" in address.path
+            return (
+                self.jobs.answer(address.path) if of_jobs else workspace_document(address.path, SCOPE, HOST)
+            )
+        if host == HOST and (found := _JOB_TOKEN.fullmatch(address.path)):
+            return self.job_tokens.renewed(token, found["run"])
+        asked = json.loads(body) if body else dict(parse_qsl(address.query))
         if host == HOST and (found := _ARTIFACTS.fullmatch(address.path)):
             return self.artifacts.answer(found["run"], found["rest"], asked, f"https://{HOST}{address.path}")
         endpoint = address.path.removeprefix(_MLFLOW)
@@ -228,7 +239,7 @@ def _as_azure_tells(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answer(content: Mapping[str, Any]) -> Reply:
-    return Reply(200, _JSON, json.dumps(content).encode())
+    return Reply(200, {**_JSON, "Date": formatdate(usegmt=True)}, json.dumps(content).encode())
 
 
 def _refusal(status: int, kind: str, message: str, code: str) -> Reply:

@@ -6,12 +6,17 @@ import re
 from pathlib import Path
 
 from docs.pages import DOCS, Page, run
+from studbook.adapters.azureml.checkup import WorkspaceCheckup
+from studbook.adapters.azureml.workspace import Workspace
 from studbook.adapters.mlflow.checkup import mlflow_checkup
 from studbook.adapters.mlflow.server_checkup import ServerCheckup
 from studbook.config.checkup import diagnose
 from studbook.config.container import Container
 from studbook.config.settings import load_settings
 
+_WORKSPACE = (
+    "azureml:///subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
+)
 TEXT = (DOCS / "doctor.md").read_text(encoding="utf-8")
 
 
@@ -30,6 +35,7 @@ def test_every_check_is_told_of_and_no_other(tmp_path: Path) -> None:
         mlflow_checkup(uri, str(tmp_path))
         for uri in (f"sqlite:///{tmp_path}/mlflow.db", "http://127.0.0.1:9", "postgresql://host/database")
     ]
+    backends.append(WorkspaceCheckup(Workspace.of(_WORKSPACE, credential="default", cloud="AzureCloud")))
     made = {check.name for backend in backends for check in backend.checks()} | set(every)
     assert set(re.findall(r"^\| `([^`]+)` \|", TEXT, re.MULTILINE)) == made
 

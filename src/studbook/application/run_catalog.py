@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from heapq import merge
 
-from ..domain.errors import ExperimentNotFound, RunNotFound
+from ..domain.errors import ExperimentNotFound, RunNotFound, TrackingRefused
 from ..domain.key_reference import FEWEST_DIGITS
 from ..domain.keys import RunKey
 from ..domain.legacy_join import join_legacy
 from ..domain.run import RunStatus
+from ..domain.run_events import Adoption
 from ..domain.run_fields import RunFields
 from ..domain.run_reader import read_run
 from ..domain.run_view import RunView
@@ -38,25 +40,44 @@ _BACKEND_DIGITS = 32
 
 
 class RunCatalog:
-    """Finds runs of the project, whatever the backend."""
+    """Finds runs of the project, whatever the backend; also where the run stands that this process may `adopt`."""
 
     def __init__(
-        self, store: TrackingStore, artifacts: ArtifactStore, delivery: Delivery, project: Project
+        self,
+        store: TrackingStore,
+        artifacts: ArtifactStore,
+        delivery: Delivery,
+        project: Project,
+        adopt: Adoption | None = None,
     ) -> None:
         self._store = store
         self._artifacts = artifacts
         self._delivery = delivery
         self._project = project
+        self._adopt = adopt
+        self._elsewhere: tuple[str, ...] | None = None
 
     def experiments(self) -> tuple[str, ...]:
         """The experiments of the store that may hold the project's runs."""
         project = self._project
         if project.experiment is not None:
-            return (project.experiment, *project.elsewhere)
-        prefix = project.experiment_prefix
+            return tuple(dict.fromkeys((project.experiment, *project.elsewhere, *self._of_the_adopted())))
+        prefix, elsewhere = project.experiment_prefix, {*project.elsewhere, *self._of_the_adopted()}
         return tuple(
-            name for name in self._store.experiments() if name.startswith(prefix) or name in project.elsewhere
+            name for name in self._store.experiments() if name.startswith(prefix) or name in elsewhere
         )
+
+    def _of_the_adopted(self) -> tuple[str, ...]:
+        """The experiment that the run to adopt, and with it what is below it, may be in; none when there is no such
+        run here.
+        """
+        if self._elsewhere is None:
+            found = []
+            if self._adopt is not None:
+                with contextlib.suppress(RunNotFound, TrackingRefused):
+                    found.append(self._store.get_run(self._adopt.run_id).experiment)
+            self._elsewhere = tuple(found)
+        return self._elsewhere
 
     def check_experiments(self, names: Collection[str]) -> None:
         """Raises ExperimentNotFound for a name that no active experiment has."""

@@ -80,6 +80,7 @@ class StoreWriter:
         self._vocabulary = vocabulary
         self._records = FittedRecords(store, artifacts, vocabulary)
         self._rekeying = Rekeying(store, ledger, vocabulary, log, clock)
+        self._parent = ("", "")  # the last one, and its experiment: children come one after the other
 
     def write(self, writes: Iterable[StoreWrite]) -> None:
         """Apply all, in order. Records of one run are held until something else of that run must follow."""
@@ -126,6 +127,7 @@ class StoreWriter:
         if self._ledger.run_id(write.run_key) is not None:
             return
         parent_id = None if write.parent is None else self._parent_id(write, write.parent)
+        experiment = write.experiment if parent_id is None else self._experiment_below(parent_id, write)
         longest = self._store.capabilities.tag_value_length
         # What must spill has no run to spill to yet; it follows with the run's first record.
         tags = {
@@ -137,7 +139,7 @@ class StoreWriter:
             write,
             NewRun(
                 write.run_key,
-                write.experiment,
+                experiment,
                 write.name,
                 write.started_at_ms,
                 tags,
@@ -151,6 +153,19 @@ class StoreWriter:
         elif write.adopt is not None:
             _log.warning("run not adopted", run=str(write.run_key), asked_for=write.adopt, instead=run_id)
         self._ledger.bind(write.run_key, run_id)
+
+    def _experiment_below(self, parent_id: str, write: CreateRun) -> str:
+        """The child's experiment: an adopted parent may be in another one than was known when the child began."""
+        if not self._store.capabilities.children_beside_parent:
+            return write.experiment
+        known, experiment = self._parent
+        if known != parent_id:
+            try:
+                experiment = self._store.get_run(parent_id).experiment
+            except RunNotFound:
+                return write.experiment
+            self._parent = parent_id, experiment
+        return experiment
 
     def _parent_id(self, write: CreateRun, parent: RunKey) -> str:
         known = self._ledger.run_id(parent) or self._search(parent, write.experiment)

@@ -79,35 +79,35 @@ def mlflow_tracking(loaded: LoadedSettings, vocabulary: Vocabulary) -> TrackingS
     )
 
 
-def azure_tracking(loaded: LoadedSettings, vocabulary: Vocabulary) -> TrackingStore:
+def azure_tracking(loaded: LoadedSettings, workspace: Workspace, vocabulary: Vocabulary) -> TrackingStore:
     from ..adapters.azureml.tracking_store import azure_tracking_store
 
     retry = loaded.settings.retry
     return azure_tracking_store(
-        azure_workspace(loaded),
+        workspace,
         run_key_tag=vocabulary.key("run.key"),
         timeout_s=loaded.settings.tracking.timeout,
         patience=_patience(loaded, retry.base, retry.cap),
     )
 
 
-def azure_artifacts(loaded: LoadedSettings) -> ArtifactStore:
+def azure_artifacts(loaded: LoadedSettings, workspace: Workspace) -> ArtifactStore:
     from ..adapters.azureml.artifact_store import AzureArtifactStore
 
     retry = loaded.settings.retry
     return AzureArtifactStore(
-        azure_workspace(loaded),
+        workspace,
         timeout_s=loaded.settings.tracking.timeout,
         patience=_patience(loaded, retry.transfer_base, retry.transfer_cap),
     )
 
 
-def azure_sweep_jobs(loaded: LoadedSettings) -> SweepJobs:
+def azure_sweep_jobs(loaded: LoadedSettings, workspace: Workspace) -> SweepJobs:
     from ..adapters.azureml.sweep_jobs import AzureSweepJobs
 
     retry = loaded.settings.retry
     return AzureSweepJobs(
-        azure_workspace(loaded),
+        workspace,
         timeout_s=loaded.settings.tracking.timeout,
         patience=_patience(loaded, retry.base, retry.cap),
     )
@@ -123,7 +123,7 @@ def azure_workspace(loaded: LoadedSettings) -> Workspace:
     from ..adapters.azureml.workspace import Workspace
 
     azure = loaded.settings.tracking.azure
-    return Workspace.of(loaded.target.uri, credential=azure.credential, cloud=azure.cloud)
+    return Workspace.of(loaded.target.uri, credential=azure.credential, cloud=azure.cloud, job=loaded.job)
 
 
 def memory_artifacts() -> ArtifactStore:
@@ -166,7 +166,8 @@ def relay_backoff(loaded: LoadedSettings) -> Backoff:
 
 def fluent_kind(loaded: LoadedSettings) -> str:
     """Every backend but memory is one that MLflow's own functions can write to."""
-    return "memory" if loaded.target.kind is TargetKind.MEMORY else "mlflow"
+    kind = loaded.target.kind
+    return str(kind) if kind in (TargetKind.MEMORY, TargetKind.AZUREML) else "mlflow"
 
 
 def memory_fluent_runs() -> FluentRuns:
@@ -179,6 +180,12 @@ def mlflow_fluent_runs(target: TrackingTarget) -> FluentRuns:
     from ..adapters.mlflow.fluent_runs import MlflowFluentRuns
 
     return MlflowFluentRuns(target.uri)
+
+
+def azure_fluent_runs(workspace: Workspace) -> FluentRuns:
+    from ..adapters.azureml.fluent_runs import AzureFluentRuns
+
+    return AzureFluentRuns(workspace)
 
 
 def memory_log(clock: Clock, ids: Ids) -> EventLog:

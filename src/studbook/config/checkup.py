@@ -8,10 +8,10 @@ from ..application.diagnosis import Diagnose
 from ..application.home_checkup import HomeStatusCheckup
 from ..application.store_checkup import StoreCheckup
 from ..ports.checkup import Check, Checkup, Finding, ok
-from .building import azure_workspace
 from .tracking_target import TrackingTarget
 
 if TYPE_CHECKING:
+    from ..adapters.azureml.workspace import Workspace
     from ..application.home_status import HomeStatus
     from .container import Container
     from .settings import LoadedSettings
@@ -56,10 +56,10 @@ def mlflow_checkup(target: TrackingTarget) -> Checkup:
     return mlflow_checkup(target.uri, target.artifact_root)
 
 
-def azure_checkup(loaded: LoadedSettings) -> Checkup:
+def azure_checkup(workspace: Workspace) -> Checkup:
     from ..adapters.azureml.checkup import WorkspaceCheckup
 
-    return WorkspaceCheckup(azure_workspace(loaded))
+    return WorkspaceCheckup(workspace)
 
 
 def diagnose(container: Container, *, write: bool) -> Diagnose:

@@ -66,6 +66,7 @@ class Container(containers.DeclarativeContainer):
     project = providers.Singleton(build.project_of, loaded, machine, version)
     vocabulary = project.provided.vocabulary
 
+    workspace = providers.Singleton(build.azure_workspace, loaded)
     tracking_store = providers.Selector(
         kind,
         **{
@@ -73,7 +74,7 @@ class Container(containers.DeclarativeContainer):
             "mlflow-sqlite": providers.Singleton(build.mlflow_tracking, loaded, vocabulary),
             "mlflow-server": providers.Singleton(build.mlflow_tracking, loaded, vocabulary),
             "mlflow-db": providers.Singleton(build.mlflow_tracking, loaded, vocabulary),
-            "azureml": providers.Singleton(build.azure_tracking, loaded, vocabulary),
+            "azureml": providers.Singleton(build.azure_tracking, loaded, workspace, vocabulary),
         },
     )
     artifact_store = providers.Selector(
@@ -83,7 +84,7 @@ class Container(containers.DeclarativeContainer):
             "mlflow-sqlite": providers.Singleton(build.mlflow_artifacts, loaded),
             "mlflow-server": providers.Singleton(build.mlflow_artifacts, loaded),
             "mlflow-db": providers.Singleton(build.mlflow_artifacts, loaded),
-            "azureml": providers.Singleton(build.azure_artifacts, loaded),
+            "azureml": providers.Singleton(build.azure_artifacts, loaded, workspace),
         },
     )
     sweep_jobs = providers.Selector(
@@ -93,7 +94,7 @@ class Container(containers.DeclarativeContainer):
             "mlflow-sqlite": providers.Singleton(build.no_sweep_jobs, target),
             "mlflow-server": providers.Singleton(build.no_sweep_jobs, target),
             "mlflow-db": providers.Singleton(build.no_sweep_jobs, target),
-            "azureml": providers.Singleton(build.azure_sweep_jobs, loaded),
+            "azureml": providers.Singleton(build.azure_sweep_jobs, loaded, workspace),
         },
     )
     backend_checkup = providers.Selector(
@@ -103,7 +104,7 @@ class Container(containers.DeclarativeContainer):
             "mlflow-sqlite": providers.Singleton(mlflow_checkup, target),
             "mlflow-server": providers.Singleton(mlflow_checkup, target),
             "mlflow-db": providers.Singleton(mlflow_checkup, target),
-            "azureml": providers.Singleton(azure_checkup, loaded),
+            "azureml": providers.Singleton(azure_checkup, workspace),
         },
     )
     leases = providers.Selector(
@@ -214,13 +215,16 @@ class Container(containers.DeclarativeContainer):
         open_runs=signs_of_life,
         strict=loaded.provided.settings.journal.strict,
     )
-    catalog = providers.Singleton(RunCatalog, tracking_store, artifact_store, delivery, project)
+    catalog = providers.Singleton(
+        RunCatalog, tracking_store, artifact_store, delivery, project, loaded.provided.adopt
+    )
     list_runs = providers.Singleton(ListRuns, catalog)
 
     fluent_runs = providers.Selector(
         providers.Callable(build.fluent_kind, loaded),
         memory=providers.Singleton(build.memory_fluent_runs),
         mlflow=providers.Singleton(build.mlflow_fluent_runs, target),
+        azureml=providers.Singleton(build.azure_fluent_runs, workspace),
     )
     open_run = providers.Singleton(OpenRun, recorder, opening, artifacts, catalog, ids, fluent_runs)
     child_processes = providers.Singleton(build.child_processes)

@@ -38,11 +38,20 @@ Seconds = Annotated[
 
 
 class Azure(Described):
-    """How an Azure ML workspace is reached."""
+    """Which Azure ML workspace it is, and how it is reached."""
 
-    credential: Literal["default", "environment", "workload-identity", "managed-identity", "cli"]
-    """Who studbook is to Azure: `environment` a service principal of `AZURE_CLIENT_ID` and the like, `cli` who has
-    logged in with `az`; `default`: the first of environment, workload and managed identity, and CLI that there is."""
+    subscription_id: str | None
+    """The workspace's subscription. With `resource_group` and `workspace_name` it names the target, without a URI."""
+    resource_group: str | None
+    """The workspace's resource group."""
+    workspace_name: str | None
+    """The workspace's name."""
+    config: str | None
+    """The workspace's downloaded `config.json`, which names it as these three do."""
+    credential: Literal["default", "job", "environment", "workload-identity", "managed-identity", "cli"]
+    """Who studbook is to Azure: `job` the job that it is in, `environment` a service principal of `AZURE_CLIENT_ID` and
+    the like, `cli` who has logged in with `az`; `default`: the first of job, environment, workload and managed
+    identity, and CLI that there is."""
     cloud: Literal["AzureCloud", "AzureChinaCloud", "AzureUSGovernment"]
     """The cloud that the workspace is in. Others than `AzureCloud` are not tested."""
 
@@ -51,7 +60,8 @@ class Tracking(Described):
     """Where events are delivered to; `uri` may hold credentials."""
 
     uri: str | None = Field(repr=False)
-    """Where runs go, by the URI's scheme; null: `mlflow.db` beside the home."""
+    """Where runs go, by the URI's scheme; null: the workspace that `tracking.azure` names, else `mlflow.db` beside the
+    home."""
     artifact_root: str | None
     """Where new experiments keep their files: a folder or a URI that every machine reaches. A database server needs
     it; null: `mlartifacts` beside an SQLite file, and what an MLflow server decides."""
@@ -61,7 +71,7 @@ class Tracking(Described):
     """`auto`: the first run that a process opens takes over the run of its job, or of `MLFLOW_RUN_ID`, if that is
     RUNNING; `never`: every run is a new one."""
     azure: Azure
-    """How an Azure ML workspace is reached."""
+    """Which Azure ML workspace it is, and how it is reached."""
 
 
 class Delivery(Described):

@@ -10,12 +10,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ..adapters.azureml.job import JobAccess
 from ..domain.errors import ConfigError, PolicyInvalid
 from ..domain.naming import check_experiment_name
 from ..domain.run_events import Adoption
 from ..domain.selection.config import SelectionConfig
-from .adoption import adoption, in_its_job
+from .adoption import adoption, in_its_job, job_access
 from .known_keys import refuse_unusable
+from .named_workspace import said_uri
 from .origin import Origin, Source
 from .schema import Settings
 from .statement import KeyPath, Statement
@@ -34,7 +36,8 @@ _DEFAULTS = Path(__file__).parent / "defaults"
 class LoadedSettings:
     """The settings of one book. `origins` has, for each dotted key, who decided; `overruled` who spoke too,
     the strongest first. `home` and `project_folder` are absolute; neither needs to exist. `adopt` is the run that the
-    first one of this process is to take over.
+    first one of this process is to take over, and `job` what the job that this process is in may use, if it is one of
+    the target.
     """
 
     settings: Settings
@@ -45,6 +48,7 @@ class LoadedSettings:
     project_folder: Path
     target: TrackingTarget
     adopt: Adoption | None = None
+    job: JobAccess | None = None
 
 
 def load_settings(
@@ -81,9 +85,9 @@ def load_settings(
     settings.naming.templates()
     settings.tags.check()
     home = _home(settings, origins["home"], project_folder)
-    uri, artifact_root = settings.tracking.uri, settings.tracking.artifact_root
+    artifact_root = settings.tracking.artifact_root
     target = resolve_target(
-        None if uri is None else SaidUri(uri, origins["tracking.uri"]),
+        said_uri(settings.tracking, origins),
         home=home,
         experiment=settings.experiment,
         artifact_root=None
@@ -100,6 +104,7 @@ def load_settings(
         project_folder=project_folder,
         target=target,
         adopt=adoption(settings.tracking.adopt, target, environ),
+        job=job_access(target, environ),
     )
 
 

@@ -26,7 +26,8 @@ class TargetKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TrackingTarget:
-    """Where events are delivered to. `uri` may hold credentials; `display` never does.
+    """Where events are delivered to. `uri` may hold credentials; `display` never does. That of a workspace has no host:
+    one name, whoever names it.
 
     `experiment` names one experiment for all stages, or None. `decided_by` is the source that spoke first,
     `origin` its place: a variable, or file and line. `job_run_id` is the run of the job that this process is in.
@@ -61,6 +62,7 @@ _SERVER_SCHEMES = frozenset({"http", "https"})
 _DATABASE_SCHEMES = frozenset({"postgresql", "mysql", "mssql"})
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9.-]*)(\+[A-Za-z0-9_]+)?:")
 _WORKSPACE_VERSION = re.compile(r"^/mlflow/v\d+(?:\.\d+)*/")
+_SCOPE = "/subscriptions/"
 _HOST = re.compile(r"(?:\[[^\]]*\]|[^:\[\]]*)(?::\d*)?")
 _SERVED = (
     "sqlite:///<path>, postgresql://<host>/<database>, http(s)://<host> of an MLflow server, azureml://<host>/… of a "
@@ -88,7 +90,7 @@ def resolve_target(
     if kind is TargetKind.SQLITE:
         uri = _absolute_sqlite(uri, said.origin)
     elif kind is TargetKind.AZUREML:
-        uri = _workspace_uri(uri)
+        uri = workspace_uri(uri)
     elif "://" not in uri and kind is not TargetKind.MEMORY:
         raise UnsupportedTarget(
             f"the tracking URI given by {said.origin} names no host",
@@ -130,6 +132,21 @@ def file_store_folder(uri: str, folder: Path) -> Path | None:
         return None
     path = unquote(urlsplit(uri).path) if scheme == "file" else uri
     return Path(os.path.normpath(folder / path))
+
+
+def workspace_uri(uri: str) -> str:
+    """A workspace's v2.0 form without query, whichever version its document names."""
+    scheme, _, rest = re.split(r"[?#]", uri, maxsplit=1)[0].partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host}{_WORKSPACE_VERSION.sub('/mlflow/v2.0/', slash + path)}"
+
+
+def workspace_scope(uri: str) -> str | None:
+    """What tells whether two URIs of scheme azureml name one workspace, with a host or without; None for other URIs."""
+    scheme, _, rest = uri.partition("://")
+    if scheme.lower() != TargetKind.AZUREML or _SCOPE not in rest:
+        return None
+    return re.split(r"[?#]", rest[rest.index(_SCOPE) :], maxsplit=1)[0].rstrip("/").lower()
 
 
 def _scheme(uri: str) -> tuple[str, bool]:
@@ -184,13 +201,6 @@ def _artifact_root(said: SaidUri) -> str:
     return os.path.normpath(said.origin.folder / Path(text).expanduser())
 
 
-def _workspace_uri(uri: str) -> str:
-    """The workspace's v2.0 form without query, whichever version its document names."""
-    scheme, _, rest = re.split(r"[?#]", uri, maxsplit=1)[0].partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}://{host}{_WORKSPACE_VERSION.sub('/mlflow/v2.0/', slash + path)}"
-
-
 def _display(uri: str, kind: TargetKind) -> str:
     """The URI without user, password, query and fragment.
 
@@ -199,6 +209,8 @@ def _display(uri: str, kind: TargetKind) -> str:
     scheme, _, rest = uri.partition(":")
     if kind is TargetKind.SQLITE:
         return f"{scheme}:{rest.partition('?')[0]}"
+    if kind is TargetKind.AZUREML and _SCOPE in rest:
+        return f"{scheme}://{rest[rest.index(_SCOPE) :].rstrip('/')}"
     rest = rest.removeprefix("//")
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     host = authority.rpartition("@")[2]

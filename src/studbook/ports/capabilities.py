@@ -12,7 +12,7 @@ class Capabilities:
 
     Lengths are in characters; the metrics of a run are counted by name. `visibility_delay_s` is how long a search may
     lag behind what was written; `ends_job_runs` says that the backend is a service which ends the runs of its jobs by
-    itself.
+    itself, `children_beside_parent` that a run's children must be in its experiment.
     """
 
     metrics_per_batch: int = 1000
@@ -30,6 +30,7 @@ class Capabilities:
     search_page: int = 1000
     visibility_delay_s: float = 0.0
     ends_job_runs: bool = False
+    children_beside_parent: bool = False
     overwrites_artifacts: bool = True
     deletes_artifacts: bool = True
     artifact_file_cost: Literal["low", "high"] = "low"

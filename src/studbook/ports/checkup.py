@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-USABLE = ("backend", "reachability", "credentials", "database", "schema", "workspaces")
+USABLE = ("backend", "reachability", "credentials", "database", "schema", "workspaces", "workspace")
 """What a backend's checks are called that tell whether it can be used at all; it has those that fit it."""
 
 

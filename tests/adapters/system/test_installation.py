@@ -16,6 +16,7 @@ _DEMANDS = {
         "mlflow<3.19,>=3.15",
         "optuna<6,>=5.0",
         'tomli>=2; python_version < "3.0"',
+        'azureml-mlflow<1.63,>=1.62; extra == "azure"',
         'mlflow<=3.15.0; extra == "azure"',
         'scikit-learn>=1.5; extra == "demo"',
     ],
@@ -68,6 +69,10 @@ def test_versions_that_fit_are_fine() -> None:
         ({"mlflow": "3.19.0"}, "studbook needs mlflow<3.19,>=3.15, and 3.19.0 is installed"),
         ({"optuna": "4.9.0"}, "studbook needs optuna<6,>=5.0, and 4.9.0 is installed"),
         ({"azureml-mlflow": "1.62.0"}, "studbook needs mlflow<=3.15.0, and 3.18.0 is installed"),
+        (
+            {"azureml-mlflow": "1.60.0", "mlflow": "3.15.0"},
+            "studbook needs azureml-mlflow<1.63,>=1.62, and 1.60.0 is installed",
+        ),
         (
             {"azureml-mlflow": "1.62.0", "mlflow-skinny": "3.17.2"},
             "azureml-mlflow needs mlflow-skinny<=3.15.0, and 3.17.2 is installed",

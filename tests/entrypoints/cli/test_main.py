@@ -142,6 +142,15 @@ def test_options_before_the_verb_reach_the_settings(tmp_path: Path) -> None:
     assert said["overruled"][0]["place"] == "STUDBOOK_TRACKING__URI"
 
 
+def test_a_workspace_that_its_settings_name_is_the_target_that_they_decided(tmp_path: Path) -> None:
+    parts = {"SUBSCRIPTION_ID": "s", "RESOURCE_GROUP": "g", "WORKSPACE_NAME": "w"}
+    variables = {f"STUDBOOK_TRACKING__AZURE__{part}": value for part, value in parts.items()}
+    document = json.loads(call(tmp_path, "config", "show", "--origin", "--json", **variables).stdout)
+    assert document["settings"]["tracking.uri"].startswith("azureml:///subscriptions/s/")
+    assert document["origins"]["tracking.uri"]["source"] == "environment"
+    assert document["target"]["origin"] == "STUDBOOK_TRACKING__AZURE__SUBSCRIPTION_ID"
+
+
 def test_the_settings_are_a_table_for_people(tmp_path: Path) -> None:
     done = call(tmp_path, "config", "show", "--origin", STUDBOOK_SWEEP__WORKERS="3")
     row = next(line for line in done.stdout.splitlines() if "sweep.workers" in line)

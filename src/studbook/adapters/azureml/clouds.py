@@ -19,6 +19,11 @@ class Cloud:
     studio: str
     constant: str
 
+    @property
+    def scope(self) -> str:
+        """What a token is asked for, be it for a workspace or for who knows of it."""
+        return f"https://{self.management}/.default"
+
 
 CLOUDS: dict[CloudName, Cloud] = {
     "AzureCloud": Cloud(

@@ -14,7 +14,7 @@ from .token_outages import watched, watching_transport
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, TokenCredential
 
-CredentialKind = Literal["default", "environment", "workload-identity", "managed-identity", "cli"]
+CredentialKind = Literal["default", "job", "environment", "workload-identity", "managed-identity", "cli"]
 
 _RENEWED_BEFORE_S = 300.0
 _CLI_S = 20
@@ -29,12 +29,8 @@ _NEVER = (
 )
 
 
-def credential_of(kind: CredentialKind, authority: str) -> CachedCredential:
+def new_credential(kind: CredentialKind, authority: str) -> TokenCredential:
     """The credential that the setting names; `default` tries environment, workload and managed identity, and CLI."""
-    return CachedCredential(lambda: _inner(kind, authority))
-
-
-def _inner(kind: CredentialKind, authority: str) -> TokenCredential:
     from azure.identity import (
         AzureCliCredential,
         DefaultAzureCredential,
@@ -121,4 +117,7 @@ def _unavailable(said: str) -> TrackingUnavailable:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+    """What it says first; where several credentials were tried, of the one with which it ended."""
+    lines = str(error).splitlines() or [type(error).__name__]
+    tried = [line.strip() for line in lines if line.startswith("\t")]
+    return (tried[-1:] or lines)[0][:200]

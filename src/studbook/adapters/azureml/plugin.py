@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import metadata
 from typing import TYPE_CHECKING
 
+from ...domain.errors import ConfigError
 from .clouds import CLOUDS
 
 if TYPE_CHECKING:
@@ -12,6 +14,20 @@ if TYPE_CHECKING:
     from mlflow.utils.rest_utils import MlflowHostCreds
 
     from .workspace import Workspace
+
+_PACKAGES = ("azureml-mlflow", "azure-identity", "azure-core")
+
+
+def require_packages(version_of: Callable[[str], str] = metadata.version) -> None:
+    """Raises ConfigError for a package of the extra that is not installed; they are looked up, and not imported."""
+    for name in _PACKAGES:
+        try:
+            version_of(name)
+        except metadata.PackageNotFoundError:
+            raise ConfigError(
+                f"an Azure ML workspace needs the package {name}, which is not installed",
+                cure="pip install 'studbook[azure]'",
+            ) from None
 
 
 def host_credentials(workspace: Workspace) -> Callable[[], MlflowHostCreds]:

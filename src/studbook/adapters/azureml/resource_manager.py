@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..mlflow.pace import Pace
 from ..mlflow.patience import ONCE, Patience
 from ..mlflow.rest_calls import Json, RestCalls
+from .advice import OF_AZURE
 from .clouds import Cloud
 from .credentials import CachedCredential, token_errors
 
@@ -19,7 +20,7 @@ _SILENCE_S = 20.0
 
 
 class ResourceManager:
-    """Thread-safe. It asks with the credential of the workspace."""
+    """Thread-safe. It asks with the credential of the workspace; a job's own token is not taken here."""
 
     def __init__(self, tokens: CachedCredential, cloud: Cloud) -> None:
         self._tokens = tokens
@@ -31,17 +32,19 @@ class ResourceManager:
         not there.
         """
         calls = RestCalls(
-            partial(_host_creds, self._tokens, self._cloud.management),
+            partial(_host_creds, self._tokens, self._cloud),
             timeout_s=timeout_s,
             patience=patience,
             pace=self._pace,
+            renew=lambda creds: self._tokens.forget(creds.token),
+            advice=OF_AZURE,
         )
         return calls.get(path, {"api-version": _VERSION})
 
 
-def _host_creds(tokens: CachedCredential, host: str) -> MlflowHostCreds:
+def _host_creds(tokens: CachedCredential, cloud: Cloud) -> MlflowHostCreds:
     from mlflow.utils.rest_utils import MlflowHostCreds
 
     with token_errors():
-        token = tokens.get_token(f"https://{host}/.default").token
-    return MlflowHostCreds(f"https://{host}", token=token)  # type: ignore[no-untyped-call]
+        token = tokens.get_token(cloud.scope).token
+    return MlflowHostCreds(f"https://{cloud.management}", token=token)  # type: ignore[no-untyped-call]

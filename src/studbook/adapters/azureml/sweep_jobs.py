@@ -10,8 +10,6 @@ from ...domain.sweep_job import SweepJob
 from ..mlflow.errors import unreadable_answer
 from ..mlflow.patience import Patience
 from ..mlflow.rest_calls import TIMEOUT_S, Json
-from .clouds import CLOUDS
-from .resource_manager import ResourceManager
 from .workspace import Workspace
 
 _OK = 200
@@ -29,7 +27,6 @@ class AzureSweepJobs:
         patience: Patience = Patience(),  # noqa: B008  # frozen
     ) -> None:
         self._workspace = workspace
-        self._manager = ResourceManager(workspace.tokens, CLOUDS[workspace.cloud])
         self._timeout_s = timeout_s
         self._patience = patience
 
@@ -44,7 +41,7 @@ class AzureSweepJobs:
     def _document(self, name: str) -> Json:
         path = f"{self._workspace.scope}/jobs/{quote(name, safe='')}"
         try:
-            return self._manager.get(path, timeout_s=self._timeout_s, patience=self._patience)
+            return self._workspace.manager.get(path, timeout_s=self._timeout_s, patience=self._patience)
         except TrackingRefused as error:
             if error.details.get("status") != _NOT_FOUND:
                 raise

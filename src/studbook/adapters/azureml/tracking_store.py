@@ -19,6 +19,7 @@ AZURE_LIMITS = Capabilities(
     search_page=500,
     visibility_delay_s=60.0,
     ends_job_runs=True,
+    children_beside_parent=True,
     overwrites_artifacts=False,
     deletes_artifacts=False,
     artifact_file_cost="high",

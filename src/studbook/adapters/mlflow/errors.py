@@ -9,6 +9,7 @@ import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...domain.errors import (
@@ -33,9 +34,33 @@ TLS = "TLS"
 PROXY = "PROXY"
 """`details["code"]` when the way leads through a proxy that cannot be used."""
 
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to do about an answer, where that depends on who gave it: to credentials that are not known, to those that
+    may not do this, and to an address behind which there is something else.
+    """
+
+    unauthenticated: str
+    forbidden: str
+    elsewhere: str
+
+
+_MLFLOW_CREDENTIALS = (
+    "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, to credentials that "
+    "the server knows and that may do this"
+)
+OF_A_SERVER = Advice(
+    _MLFLOW_CREDENTIALS,
+    _MLFLOW_CREDENTIALS,
+    "check the tracking URI; behind a proxy, name the address that it leads to",
+)
+"""The advice of an MLflow server."""
+
 _TRANSIENT_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 _NOT_DONE_STATUS = frozenset({408, 429})
-_DENIED_STATUS = frozenset({401, 403})
+_UNAUTHENTICATED = 401
+_DENIED_STATUS = frozenset({_UNAUTHENTICATED, 403})
 _NOT_THE_API_STATUS = frozenset({404, 405})
 _NOT_IMPLEMENTED = 501
 _TRANSIENT_CODES = frozenset(
@@ -50,7 +75,8 @@ _TRANSIENT_CODES = frozenset(
         "ABORTED",
     }
 )
-_DENIED_CODES = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED"})
+_NO_CREDENTIALS_CODE = "UNAUTHENTICATED"
+_DENIED_CODES = frozenset({_NO_CREDENTIALS_CODE, "PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED"})
 _MISSING_CODES = frozenset({"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"})
 # What a program error in the SQL store ends as: `INTERNAL_ERROR`, caused by one of these.
 _PROGRAM_ERRORS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError)
@@ -88,7 +114,7 @@ def translation(error: Exception, *, run_id: str | None = None) -> TrackingError
     if code in _MISSING_CODES and run_id is not None:
         return _no_run(run_id, code)
     if code in _DENIED_CODES:
-        return _denied(said, code=code)
+        return _denied(said, OF_A_SERVER.forbidden, code=code)
     if code in _TRANSIENT_CODES:
         return _unavailable(said, code=code)
     status = error.get_http_status_code()  # type: ignore[no-untyped-call]
@@ -104,6 +130,7 @@ def answer_error(
     run_id: str | None = None,
     retry_after_s: float | None = None,
     writes: bool = False,
+    advice: Advice = OF_A_SERVER,
 ) -> TrackingError:
     """Our error for a server's answer that is not a success.
 
@@ -114,7 +141,8 @@ def answer_error(
     said = _first_line(message) if message else f"HTTP {status}"
     details: dict[str, object] = {"code": code or f"HTTP_{status}", "status": status}
     if status in _DENIED_STATUS or code in _DENIED_CODES:
-        return _denied(said, **details)
+        unknown = status == _UNAUTHENTICATED or code == _NO_CREDENTIALS_CODE
+        return _denied(said, advice.unauthenticated if unknown else advice.forbidden, **details)
     if code in _TRANSIENT_CODES or status in _NOT_DONE_STATUS or _is_server_error(status):
         if retry_after_s is not None:
             details["retry_after_s"] = retry_after_s
@@ -124,15 +152,15 @@ def answer_error(
     if code in _MISSING_CODES and run_id is not None:
         return _no_run(run_id, code)
     if status < 400 or (code is None and status in _NOT_THE_API_STATUS):
-        return no_mlflow(f"HTTP {status}", status=status)
+        return no_mlflow(f"HTTP {status}", status=status, advice=advice)
     return _refused(said, **details)
 
 
-def no_mlflow(said: str, *, status: int) -> TrackingUnavailable:
+def no_mlflow(said: str, *, status: int, advice: Advice = OF_A_SERVER) -> TrackingUnavailable:
     """Something else than MLflow answers at the target: nothing was refused, and nothing was done."""
     return TrackingUnavailable(
         f"what answers at the tracking URI is not an MLflow server: {said}",
-        cure="check the tracking URI; behind a proxy, name the address that it leads to",
+        cure=advice.elsewhere,
         code=NO_MLFLOW,
         status=status,
     )
@@ -258,13 +286,8 @@ def _no_run(run_id: str, code: str | None) -> RunNotFound:
     return RunNotFound(f"no run has the id {run_id!r}", cure="check the id", run_id=run_id, code=code)
 
 
-def _denied(said: str, **details: object) -> TrackingDenied:
-    return TrackingDenied(
-        f"the tracking backend refuses these credentials: {said}",
-        cure="set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, to credentials that "
-        "the server knows and that may do this",
-        **details,
-    )
+def _denied(said: str, cure: str, **details: object) -> TrackingDenied:
+    return TrackingDenied(f"the tracking backend refuses these credentials: {said}", cure=cure, **details)
 
 
 def _unavailable(said: str, **details: object) -> TrackingUnavailable:

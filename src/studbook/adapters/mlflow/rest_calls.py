@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from ...domain.errors import TrackingDenied
 from ...ports.time_left import time_left_s
-from .errors import answer_error, no_answer, unreadable_answer
+from .errors import OF_A_SERVER, Advice, answer_error, no_answer, unreadable_answer
 from .pace import Pace
 from .patience import ONCE, Patience
 
@@ -47,7 +47,7 @@ class RestCalls:
     `patience` says; a write never is. After a 429, requests are sent more slowly: `pace` is shared by all that
     goes to a server. `renew` is told of credentials that are taken no longer, and what was asked with them is sent
     once more. Raises the TrackingError tree, with the details of `errors.answer_error`; `run_id` is the run that a
-    call is about.
+    call is about, `advice` what to do about refusals.
     """
 
     def __init__(
@@ -58,7 +58,9 @@ class RestCalls:
         patience: Patience = ONCE,
         pace: Pace | None = None,
         renew: Callable[[MlflowHostCreds], None] | None = None,
+        advice: Advice = OF_A_SERVER,
     ) -> None:
+        self._advice = advice
         self._host_creds = host_creds
         self._renew = renew
         self._pace = pace or Pace()
@@ -99,7 +101,13 @@ class RestCalls:
 
     def asking_once(self) -> RestCalls:
         """The same, for questions inside something that is repeated as a whole."""
-        return RestCalls(self._host_creds, timeout_s=self._timeout_s, pace=self._pace, renew=self._renew)
+        return RestCalls(
+            self._host_creds,
+            timeout_s=self._timeout_s,
+            pace=self._pace,
+            renew=self._renew,
+            advice=self._advice,
+        )
 
     def repeated(self, question: Callable[[], T]) -> T:
         """The answer to a question of several requests, none of which is repeated by itself."""
@@ -166,6 +174,7 @@ class RestCalls:
                         run_id=run_id,
                         retry_after_s=_retry_after_s(response.headers),
                         writes=writes,
+                        advice=self._advice,
                     )
                 self._pace.answered()
                 yield response

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from ...config.settings import LoadedSettings
 
 
+_TARGET = "tracking.uri"
+
+
 def show(
     cli: CommandLine,
     *,
@@ -80,7 +83,12 @@ def _who(origin: Origin) -> dict[str, str]:
 
 
 def _decided_by(loaded: LoadedSettings, key: str) -> Origin:
-    """Who said the key, or the mapping that it is in; else nobody did, and it is a default."""
+    """Who said the key, or the mapping that it is in; else nobody did, and it is a default. The target's URI may be
+    said by other keys.
+    """
+    target = loaded.target
+    if key == _TARGET and target.decided_by is not Source.DEFAULT:
+        return Origin(target.decided_by, target.origin, loaded.project_folder)
     words = key.split(".")
     names = (".".join(words[:length]) for length in range(len(words), 0, -1))
     found = next((loaded.origins[name] for name in names if name in loaded.origins), None)
