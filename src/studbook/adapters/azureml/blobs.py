@@ -1,0 +1,81 @@
+"""The bytes of files, there and back by signed addresses, in pieces that our own time-outs are good for."""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING
+
+from ...domain.errors import ArtifactNotFound, TrackingUnavailable
+from ...ports.time_left import time_left_s
+from ..mlflow.patience import Patience
+from ..mlflow.rest_calls import timeouts_s
+from .file_errors import blob_errors
+
+if TYPE_CHECKING:
+    from azure.storage.blob import BlobClient
+
+_PIECE = 4 << 20
+_DOUBLED = 2
+
+
+class Blobs:
+    """Thread-safe. `timeout_s` is how long the blob store may stay silent, and take for a piece of 4 MiB.
+
+    Pieces of an upload are sent again as `patience` says, unless somebody waits; a download is tried once.
+    """
+
+    def __init__(self, *, timeout_s: float, patience: Patience) -> None:
+        self._timeout_s = timeout_s
+        self._patience = patience
+
+    def upload(self, link: str, content: IO[bytes], size: int, path: str) -> None:
+        """Send the bytes of a file whose path was taken for it, and ask how many of them arrived."""
+        with self._blob(link, repeated=time_left_s() is None) as blob:
+            with blob_errors(path):
+                blob.upload_blob(content, length=size, overwrite=True, max_concurrency=1)
+            arrived = _size(blob, path)
+        if arrived != size:
+            raise TrackingUnavailable(
+                f"of the {size} bytes of {path}, {arrived} arrived",
+                cure="store the files again: they get the next free name",
+                path=path,
+            )
+
+    def download(self, link: str, target: IO[bytes], path: str) -> None:
+        """Write a file's bytes to `target`, each piece as its sender summed it. Raises ArtifactNotFound."""
+        with self._blob(link, repeated=False) as blob, blob_errors(path):
+            arriving = blob.download_blob(max_concurrency=1, validate_content=True)
+            arriving.readinto(target)
+        if target.tell() != arriving.size:
+            raise TrackingUnavailable(
+                f"of the {arriving.size} bytes of {path}, {target.tell()} arrived", cure="repeat", path=path
+            )
+
+    def _blob(self, link: str, *, repeated: bool) -> BlobClient:
+        from azure.storage.blob import BlobClient, ExponentialRetry
+
+        _, silence_s = timeouts_s(self._timeout_s)
+        first_s = self._patience.first_wait_s
+        return BlobClient.from_blob_url(
+            link,
+            # A piece is sent under the first of these.
+            connection_timeout=silence_s,
+            read_timeout=silence_s,
+            max_single_put_size=_PIECE,
+            max_block_size=_PIECE,
+            max_single_get_size=_PIECE,
+            max_chunk_get_size=_PIECE,
+            retry_policy=ExponentialRetry(
+                retry_total=self._patience.attempts - 1 if repeated else 0,
+                initial_backoff=first_s,  # type: ignore[arg-type]  # seconds, and drawn from a range of them
+                increment_base=_DOUBLED,
+                random_jitter_range=first_s,  # type: ignore[arg-type]
+            ),
+        )
+
+
+def _size(blob: BlobClient, path: str) -> int:
+    try:
+        with blob_errors(path):
+            return int(blob.get_blob_properties().size)
+    except ArtifactNotFound:
+        return 0
