@@ -12,7 +12,7 @@ from ...domain.errors import TrackingRefused, TrackingUnavailable
 from ..mlflow.errors import unreadable_answer
 from ..mlflow.rest_calls import timeouts_s
 from .credentials import token_errors
-from .file_errors import cut, service_errors
+from .file_errors import check_answer, cut, service_errors
 from .plugin import service_context
 from .workspace import Workspace
 
@@ -41,7 +41,7 @@ class ArtifactCalls:
 
     def paths(self, experiment: str, run_id: str) -> list[str]:
         """All paths of a run."""
-        with self._request() as options:
+        with self._request(listing="value") as options:
             listed = self._artifacts.list_in_container(**self._run(experiment, run_id), **options)
             return [str(artifact.path) for artifact in listed]
 
@@ -83,7 +83,7 @@ class ArtifactCalls:
         }
 
     @contextmanager
-    def _request(self, *, writes: bool = False) -> Iterator[Mapping[str, float]]:
+    def _request(self, *, listing: str | None = None, writes: bool = False) -> Iterator[Mapping[str, Any]]:
         pace = self._workspace.pace
         pace.await_turn()
         with token_errors():
@@ -91,7 +91,13 @@ class ArtifactCalls:
         connect_s, read_s = timeouts_s(self._timeout_s)
         try:
             with service_errors(writes=writes):
-                yield {"connection_timeout": connect_s, "read_timeout": read_s}
+                yield {
+                    "connection_timeout": connect_s,
+                    "read_timeout": read_s,
+                    "raw_response_hook": lambda answer: check_answer(
+                        answer.http_response, listing=listing, writes=writes
+                    ),
+                }
         except TrackingUnavailable as error:
             if error.details.get("status") == _TOO_MANY:
                 pace.too_many()

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from ...domain.errors import ArtifactNotFound, TrackingUnavailable
 from ...ports.time_left import time_left_s
-from ..mlflow.patience import Patience
+from ..mlflow.patience import ONCE, Patience
 from ..mlflow.rest_calls import timeouts_s
 from .file_errors import blob_errors
 
 if TYPE_CHECKING:
-    from azure.storage.blob import BlobClient
+    from azure.storage.blob import BlobClient, ExponentialRetry
 
 _PIECE = 4 << 20
-_DOUBLED = 2
 
 
 class Blobs:
-    """Thread-safe. `timeout_s` is how long the blob store may stay silent, and take for a piece of 4 MiB.
+    """Thread-safe. `timeout_s` is how long the blob store may stay silent, and take for a piece of 4 MiB. Pieces
+    are checked on their way by their MD5.
 
     Pieces of an upload are sent again as `patience` says, unless somebody waits; a download is tried once.
     """
@@ -31,7 +31,9 @@ class Blobs:
         """Send the bytes of a file whose path was taken for it, and ask how many of them arrived."""
         with self._blob(link, repeated=time_left_s() is None) as blob:
             with blob_errors(path):
-                blob.upload_blob(content, length=size, overwrite=True, max_concurrency=1)
+                blob.upload_blob(
+                    content, length=size, overwrite=True, max_concurrency=1, validate_content=True
+                )
             arrived = _size(blob, path)
         if arrived != size:
             raise TrackingUnavailable(
@@ -41,7 +43,7 @@ class Blobs:
             )
 
     def download(self, link: str, target: IO[bytes], path: str) -> None:
-        """Write a file's bytes to `target`, each piece as its sender summed it. Raises ArtifactNotFound."""
+        """Write a file's bytes to `target`. Raises ArtifactNotFound."""
         with self._blob(link, repeated=False) as blob, blob_errors(path):
             arriving = blob.download_blob(max_concurrency=1, validate_content=True)
             arriving.readinto(target)
@@ -51,10 +53,9 @@ class Blobs:
             )
 
     def _blob(self, link: str, *, repeated: bool) -> BlobClient:
-        from azure.storage.blob import BlobClient, ExponentialRetry
+        from azure.storage.blob import BlobClient
 
         _, silence_s = timeouts_s(self._timeout_s)
-        first_s = self._patience.first_wait_s
         return BlobClient.from_blob_url(
             link,
             # A piece is sent under the first of these.
@@ -64,13 +65,20 @@ class Blobs:
             max_block_size=_PIECE,
             max_single_get_size=_PIECE,
             max_chunk_get_size=_PIECE,
-            retry_policy=ExponentialRetry(
-                retry_total=self._patience.attempts - 1 if repeated else 0,
-                initial_backoff=first_s,  # type: ignore[arg-type]  # seconds, and drawn from a range of them
-                increment_base=_DOUBLED,
-                random_jitter_range=first_s,  # type: ignore[arg-type]
-            ),
+            retry_policy=_repetitions(self._patience if repeated else ONCE),
         )
+
+
+def _repetitions(patience: Patience) -> ExponentialRetry:
+    from azure.storage.blob import ExponentialRetry
+
+    class Repetitions(ExponentialRetry):
+        """The vendor's, with our waits: its own are no shorter than 12 seconds."""
+
+        def get_backoff_time(self, settings: dict[str, Any]) -> float:
+            return patience.wait_s(settings["count"])
+
+    return Repetitions(retry_total=patience.attempts - 1)
 
 
 def _size(blob: BlobClient, path: str) -> int:

@@ -1,82 +1,92 @@
-"""What the plugin's clients of files raise, told in our own words: the one place where it is read. No text of theirs is
-passed on whole: it may hold a signed address.
+"""What the clients of a workspace's files raise and get, told in our own words: the one place where it is read. No text
+of theirs is passed on whole: it may hold a signed address.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...domain.errors import TrackingError, TrackingUnavailable
 from ..mlflow.errors import answer_error, no_answer, unreadable_answer
 from ..mlflow.repository_run_files import missing
 from ..mlflow.rest_calls import retry_after_s
 
-if TYPE_CHECKING:
-    from azure.core.exceptions import HttpResponseError
-
 LINK_EXPIRED = "LINK_EXPIRED"
 """`details["code"]` when the blob store does not take a signed address any more."""
 
 _QUERY = re.compile(r"\?[^\s\"'<>]*")
 _LONGEST = 200
+_OK = 200
 _FORBIDDEN = 403
-_NOT_FOUND = 404
+_NO_BYTES = "BlobNotFound"
+
+
+def check_answer(answer: Any, *, listing: str | None, writes: bool) -> None:
+    """Raise for an answer of the artifact interface that is no success, or not what the vendor's client takes for
+    granted: an object, in which `listing` is a list. `writes` as in `adapters.mlflow.errors.answer_error`.
+    """
+    if answer.status_code != _OK:
+        told = _without_queries(answer.body().decode(errors="replace")).encode()
+        retry_s = retry_after_s(answer.headers)
+        raise answer_error(answer.status_code, told, retry_after_s=retry_s, writes=writes)
+    try:
+        content = json.loads(answer.body())
+    except ValueError:
+        content = None
+    if not isinstance(content, dict) or not isinstance(content.get(listing) if listing else [], list):
+        raise unreadable_answer(_OK, writes=writes)
 
 
 @contextmanager
-def service_errors(*, writes: bool = False) -> Iterator[None]:
-    """Of the workspace's artifact interface; `writes` as in `adapters.mlflow.errors.answer_error`."""
-    from azure.core.exceptions import AzureError, HttpResponseError
-    from msrest.exceptions import ClientException
+def service_errors(*, writes: bool) -> Iterator[None]:
+    """Of requests to the artifact interface whose answers are checked."""
+    from azure.core.exceptions import AzureError, DeserializationError
 
     try:
         yield
-    except HttpResponseError as error:
-        raise _answered(error, _body(error), writes=writes) from None
-    except (AzureError, ClientException) as error:
-        raise _unanswered(error, writes=writes) from None
+    except AzureError as error:
+        raise _no_answer(error, writes=writes) from None
+    except DeserializationError:
+        raise unreadable_answer(_OK, writes=writes) from None
 
 
 @contextmanager
 def blob_errors(path: str) -> Iterator[None]:
-    """Of the blob store; `path` is the file's. Raises ArtifactNotFound when there are no bytes."""
+    """Of the blob store; `path` is the file's. Raises ArtifactNotFound when the store says that it has no bytes, and
+    TrackingUnavailable else: the service chose what was asked of the store, and the next try has a new signed address.
+    """
     from azure.core.exceptions import AzureError, HttpResponseError
+    from requests import RequestException
 
     try:
         yield
-    except HttpResponseError as error:
-        if error.status_code == _NOT_FOUND:
-            raise missing(path) from None
-        if error.status_code == _FORBIDDEN:
-            raise TrackingUnavailable(
-                f"the signed address of {path} is no longer good",
-                cure="repeat: a new one is asked for",
-                code=LINK_EXPIRED,
-            ) from None
-        raise _answered(error, b"", writes=True) from None
+    except RequestException as error:
+        # The check of a piece reads it past the vendor's own translation.
+        raise no_answer(error, writes=True) from None
     except AzureError as error:
-        raise _unanswered(error, writes=True) from None
+        status = error.status_code if isinstance(error, HttpResponseError) else None
+        if getattr(error, "error_code", None) == _NO_BYTES:
+            raise missing(path) from None
+        if status is None or status < 400:
+            raise _no_answer(error, writes=True) from None
+        raise TrackingUnavailable(
+            f"the blob store does not serve {path}: HTTP {status}",
+            cure="repeat: a new signed address is asked for",
+            code=LINK_EXPIRED if status == _FORBIDDEN else f"HTTP_{status}",
+            status=status,
+        ) from None
 
 
 def cut(text: str) -> str:
-    """The first line of what a service said, without the queries of addresses, which may be signatures."""
-    return _QUERY.sub("", (text.splitlines() or [""])[0])[:_LONGEST]
+    """The first line of what a service said, without the queries of addresses: they may be signatures."""
+    return _without_queries((text.splitlines() or [""])[0])[:_LONGEST]
 
 
-def _answered(error: HttpResponseError, body: bytes, *, writes: bool) -> TrackingError:
-    status = error.status_code
-    if status is None:
-        return _unanswered(error, writes=writes)
-    if status < 400:
-        return unreadable_answer(status, writes=writes)
-    headers: Mapping[str, str] = getattr(error.response, "headers", {})
-    return answer_error(status, body, retry_after_s=retry_after_s(headers), writes=writes)
-
-
-def _unanswered(error: Exception, *, writes: bool) -> TrackingError:
+def _no_answer(error: Exception, *, writes: bool) -> TrackingError:
     from requests import RequestException
 
     cause = getattr(error, "inner_exception", None)
@@ -89,6 +99,5 @@ def _unanswered(error: Exception, *, writes: bool) -> TrackingError:
     )
 
 
-def _body(error: HttpResponseError) -> bytes:
-    response: Any = error.response
-    return b"" if response is None else _QUERY.sub("", response.body().decode(errors="replace")).encode()
+def _without_queries(text: str) -> str:
+    return _QUERY.sub("", text)

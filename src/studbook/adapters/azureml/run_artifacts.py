@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-from ...domain.errors import ArtifactNotFound, TrackingError, TrackingUnavailable
+from ...domain.errors import ArtifactNotFound, TrackingRefused, TrackingUnavailable
 from ..file_copy import CopiedFile, hash_file
 from ..mlflow.patience import Patience
 from ..mlflow.repository_run_files import missing
@@ -84,7 +84,7 @@ class RunArtifacts:
     def _download(self, path: str, out: IO[bytes]) -> None:
         try:
             link = self._calls.link(*self._run, path)
-        except TrackingError as error:
+        except TrackingRefused as error:
             if error.details.get("status") == _NOT_FOUND:
                 raise missing(path) from None
             raise

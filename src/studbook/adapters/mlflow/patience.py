@@ -39,11 +39,16 @@ class Patience:
 
         retrying = Retrying(
             retry=retry_if_exception(_may_pass),
-            wait=self._wait_s,
+            wait=self._wait_asked_for_s,
             stop=self._is_over,
             reraise=True,
         )
         return retrying(question)
+
+    def wait_s(self, attempt: int) -> float:
+        """A wait after the n-th attempt, from 1."""
+        longest_s = min(self.longest_wait_s, self.first_wait_s * 2 ** (attempt - 1))
+        return random.uniform(0.0, longest_s)  # noqa: S311
 
     def _is_over(self, state: RetryCallState) -> bool:
         left_s = self.within_s - (state.seconds_since_start or 0.0)
@@ -52,11 +57,10 @@ class Patience:
             left_s = min(left_s, waiting_s)
         return state.attempt_number >= self.attempts or state.upcoming_sleep >= left_s
 
-    def _wait_s(self, state: RetryCallState) -> float:
-        longest = min(self.longest_wait_s, self.first_wait_s * 2 ** (state.attempt_number - 1))
+    def _wait_asked_for_s(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome is not None else None
         asked_for = error.details.get("retry_after_s") if isinstance(error, TrackingUnavailable) else None
-        return max(random.uniform(0.0, longest), asked_for if isinstance(asked_for, float) else 0.0)  # noqa: S311
+        return max(self.wait_s(state.attempt_number), asked_for if isinstance(asked_for, float) else 0.0)
 
 
 def _may_pass(error: BaseException) -> bool:
