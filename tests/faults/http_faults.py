@@ -179,13 +179,15 @@ class Flip(Fault):
 
 @dataclass(frozen=True)
 class KeepPart(Fault):
-    """The server gets the first `keep` bytes of the body, and takes them for all, whatever a digest said of it."""
+    """The server gets the first `keep` bytes of the body, and takes them for all: nobody hears of digests."""
 
     keep: int
 
     def passed(self, headers: Mapping[str, str], body: bytes) -> tuple[Mapping[str, str], bytes]:
-        kept = {name: value for name, value in headers.items() if name.lower() != "content-md5"}
-        return kept, body[: self.keep]
+        return _without_digest(headers), body[: self.keep]
+
+    def after(self, exchange: Exchange, reply: Reply) -> None:
+        exchange.send(Reply(reply.status, _without_digest(reply.headers), reply.body))
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,10 @@ class FlipSent(Fault):
 
     def passed(self, headers: Mapping[str, str], body: bytes) -> tuple[Mapping[str, str], bytes]:
         return headers, _flipped(body, self.offset)
+
+
+def _without_digest(headers: Mapping[str, str]) -> Mapping[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() != "content-md5"}
 
 
 def _flipped(body: bytes, offset: int) -> bytes:

@@ -229,7 +229,7 @@ def test_a_sound_store_breaks_nothing(folders: Iterator[Path]) -> None:
         (AllRevisions, "test_other_content_is_the_next_revision_and_the_first_stays"),
         (RewritesRecords, "test_records_are_written_once"),
         (RefusesAnyBrokenManifest, "test_a_manifest_without_bytes_says_nothing"),
-        (RefusesAnyBrokenManifest, "test_a_damaged_manifest_is_of_no_account_once_there_is_a_newer_one"),
+        (RefusesAnyBrokenManifest, "test_a_damaged_manifest_is_told_until_there_is_a_newer_one"),
         (
             RemembersRecords,
             "test_a_record_whose_upload_broke_off_does_not_keep_the_next_try_from_storing_it",

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from typing import IO, TYPE_CHECKING, Any
 
 from ...domain.errors import ArtifactNotFound, TrackingUnavailable
 from ...ports.time_left import time_left_s
 from ..mlflow.patience import ONCE, Patience
 from ..mlflow.rest_calls import timeouts_s
-from .file_errors import blob_errors
+from .file_errors import blob_errors, without_queries
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient, ExponentialRetry
 
 _PIECE = 4 << 20
+_HTTP_LOGGER = "urllib3.connectionpool"
 
 
 class Blobs:
@@ -26,6 +28,7 @@ class Blobs:
     def __init__(self, *, timeout_s: float, patience: Patience) -> None:
         self._timeout_s = timeout_s
         self._patience = patience
+        logging.getLogger(_HTTP_LOGGER).addFilter(_unsigned)
 
     def upload(self, link: str, content: IO[bytes], size: int, path: str) -> None:
         """Send the bytes of a file whose path was taken for it, and ask how many of them arrived."""
@@ -67,6 +70,16 @@ class Blobs:
             max_chunk_get_size=_PIECE,
             retry_policy=_repetitions(self._patience if repeated else ONCE),
         )
+
+
+def _unsigned(record: logging.LogRecord) -> bool:
+    """At its finest level the HTTP library logs every address, with its signature."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            without_queries(said) if isinstance(said, str) and "sig=" in said else said
+            for said in record.args
+        )
+    return True
 
 
 def _repetitions(patience: Patience) -> ExponentialRetry:

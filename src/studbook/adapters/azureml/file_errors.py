@@ -30,7 +30,7 @@ def check_answer(answer: Any, *, listing: str | None, writes: bool) -> None:
     granted: an object, in which `listing` is a list. `writes` as in `adapters.mlflow.errors.answer_error`.
     """
     if answer.status_code != _OK:
-        told = _without_queries(answer.body().decode(errors="replace")).encode()
+        told = without_queries(answer.body().decode(errors="replace")).encode()
         retry_s = retry_after_s(answer.headers)
         raise answer_error(answer.status_code, told, retry_after_s=retry_s, writes=writes)
     try:
@@ -82,8 +82,13 @@ def blob_errors(path: str) -> Iterator[None]:
 
 
 def cut(text: str) -> str:
-    """The first line of what a service said, without the queries of addresses: they may be signatures."""
-    return _without_queries((text.splitlines() or [""])[0])[:_LONGEST]
+    """The first line of what a service said, as `without_queries`, and no more than 200 characters."""
+    return without_queries((text.splitlines() or [""])[0])[:_LONGEST]
+
+
+def without_queries(text: str) -> str:
+    """The text without the queries of addresses: they may be signatures."""
+    return _QUERY.sub("", text)
 
 
 def _no_answer(error: Exception, *, writes: bool) -> TrackingError:
@@ -97,7 +102,3 @@ def _no_answer(error: Exception, *, writes: bool) -> TrackingError:
         cure="repeat; check the network",
         code="CONNECTION_LOST",
     )
-
-
-def _without_queries(text: str) -> str:
-    return _QUERY.sub("", text)
