@@ -17,6 +17,7 @@ from azureml_stand_in.faults import (
     LINKS,
     LISTING,
     REGISTRATION,
+    TOKENS,
     ExpiredLink,
     blob,
     blob_refusal,
@@ -371,6 +372,17 @@ def test_who_waits_with_no_time_left_waits_for_one_try_only(
     with within(lambda: 0.0), pytest.raises(TrackingUnavailable):
         store.put_record(run_id, RECORD, b"{}")
     assert len(workspace.requests(BLOBS, "PUT")) == 1
+
+
+def test_a_token_that_is_taken_no_longer_is_renewed_once(
+    workspace: Workspace, store: AzureArtifactStore, run_id: str
+) -> None:
+    store.put_record(run_id, RECORD, b"{}")
+    workspace.revoke_tokens()
+    store.put_record(run_id, "studbook/records/later.json", b"{}")
+    workspace.revoke_tokens()
+    assert store.read(run_id, RECORD) == b"{}"
+    assert len(workspace.requests(TOKENS)) == 2
 
 
 def test_what_the_workspace_asks_for_reaches_who_repeats(

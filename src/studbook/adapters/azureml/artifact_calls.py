@@ -4,11 +4,11 @@ numbers of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
 
-from ...domain.errors import TrackingRefused, TrackingUnavailable
+from ...domain.errors import TrackingDenied, TrackingError, TrackingRefused
 from ..mlflow.errors import unreadable_answer
 from ..mlflow.rest_calls import timeouts_s
 from .credentials import token_errors
@@ -16,7 +16,11 @@ from .file_errors import check_answer, cut, service_errors
 from .plugin import service_context
 from .workspace import Workspace
 
+T = TypeVar("T")
+_Options = Mapping[str, object]
+
 _OK = 200
+_UNAUTHENTICATED = 401
 _TOO_MANY = 429
 
 
@@ -27,6 +31,7 @@ class ArtifactCalls:
     """
 
     def __init__(self, workspace: Workspace, *, timeout_s: float) -> None:
+        from azure.core.pipeline.policies import SansIOHTTPPolicy
         from azureml.mlflow._restclient.run_artifact._azure_machine_learning_workspaces import (
             AzureMachineLearningWorkspaces,
         )
@@ -34,26 +39,34 @@ class ArtifactCalls:
         context = service_context(workspace)
         self._scope = f"{context.cloud.endpoints.resource_manager.rstrip('/')}/.default"
         self._artifacts: Any = AzureMachineLearningWorkspaces(
-            workspace.tokens, base_url=context.host_url, credential_scopes=[self._scope], retry_total=0
+            workspace.tokens,
+            base_url=context.host_url,
+            # The vendor's keeps a token until it expires, also one that is taken no longer: ours goes with each call.
+            authentication_policy=SansIOHTTPPolicy(),
+            retry_total=0,
         ).run_artifacts
         self._workspace = workspace
         self._timeout_s = timeout_s
 
     def paths(self, experiment: str, run_id: str) -> list[str]:
         """All paths of a run."""
-        with self._request(listing="value") as options:
+
+        def ask(options: _Options) -> list[str]:
             listed = self._artifacts.list_in_container(**self._run(experiment, run_id), **options)
             return [str(artifact.path) for artifact in listed]
+
+        return self._asked(ask, listing="value")
 
     def take(self, experiment: str, run_id: str, path: str) -> str | None:
         """The signed address for the bytes of a file, whose path is taken from now on; None when it was before."""
         from azureml.mlflow._restclient.run_artifact.models import ArtifactPath, ArtifactPathList
 
-        body = ArtifactPathList(paths=[ArtifactPath(path=path)])
-        with self._request(writes=True) as options:
-            answer = self._artifacts.batch_create_empty_artifacts(
-                body=body, **self._run(experiment, run_id), **options
-            )
+        def ask(options: _Options) -> Any:
+            body = ArtifactPathList(paths=[ArtifactPath(path=path)])
+            run = self._run(experiment, run_id)
+            return self._artifacts.batch_create_empty_artifacts(body=body, **run, **options)
+
+        answer = self._asked(ask, writes=True)
         if refused := (answer.errors or {}).get(path):
             # What it says is no interface: whether the path is there is.
             if path in self.paths(experiment, run_id):
@@ -67,11 +80,12 @@ class ArtifactCalls:
 
     def link(self, experiment: str, run_id: str, path: str) -> str:
         """The signed address of a file's bytes. Raises TrackingRefused with `details["status"]` 404."""
-        with self._request() as options:
-            found = self._artifacts.get_content_information(
-                path=path, **self._run(experiment, run_id), **options
-            )
-        return _link(found, writes=False)
+
+        def ask(options: _Options) -> Any:
+            run = self._run(experiment, run_id)
+            return self._artifacts.get_content_information(path=path, **run, **options)
+
+        return _link(self._asked(ask), writes=False)
 
     def _run(self, experiment: str, run_id: str) -> Mapping[str, str]:
         return {
@@ -82,27 +96,38 @@ class ArtifactCalls:
             "run_id": run_id,
         }
 
-    @contextmanager
-    def _request(self, *, listing: str | None = None, writes: bool = False) -> Iterator[Mapping[str, Any]]:
-        pace = self._workspace.pace
+    def _asked(self, ask: Callable[[_Options], T], *, listing: str | None = None, writes: bool = False) -> T:
+        """The answer; a token that is taken no longer is renewed once."""
+        try:
+            return self._asked_once(ask, listing, writes=writes)
+        except TrackingDenied as error:
+            if error.details.get("status") != _UNAUTHENTICATED:
+                raise
+        return self._asked_once(ask, listing, writes=writes)
+
+    def _asked_once(self, ask: Callable[[_Options], T], listing: str | None, *, writes: bool) -> T:
+        tokens, pace = self._workspace.tokens, self._workspace.pace
         pace.await_turn()
         with token_errors():
-            self._workspace.tokens.get_token(self._scope)
+            token = tokens.get_token(self._scope).token
         connect_s, read_s = timeouts_s(self._timeout_s)
+        options = {
+            "headers": {"Authorization": f"Bearer {token}"},
+            "connection_timeout": connect_s,
+            "read_timeout": read_s,
+            "raw_response_hook": partial(check_answer, listing=listing, writes=writes),
+        }
         try:
             with service_errors(writes=writes):
-                yield {
-                    "connection_timeout": connect_s,
-                    "read_timeout": read_s,
-                    "raw_response_hook": lambda answer: check_answer(
-                        answer.http_response, listing=listing, writes=writes
-                    ),
-                }
-        except TrackingUnavailable as error:
+                answer = ask(options)
+        except TrackingError as error:
             if error.details.get("status") == _TOO_MANY:
                 pace.too_many()
+            if error.details.get("status") == _UNAUTHENTICATED:
+                tokens.forget(token)
             raise
         pace.answered()
+        return answer
 
 
 def _link(found: Any, *, writes: bool) -> str:

@@ -25,10 +25,11 @@ _FORBIDDEN = 403
 _NO_BYTES = "BlobNotFound"
 
 
-def check_answer(answer: Any, *, listing: str | None, writes: bool) -> None:
+def check_answer(response: Any, *, listing: str | None, writes: bool) -> None:
     """Raise for an answer of the artifact interface that is no success, or not what the vendor's client takes for
     granted: an object, in which `listing` is a list. `writes` as in `adapters.mlflow.errors.answer_error`.
     """
+    answer = response.http_response
     if answer.status_code != _OK:
         told = without_queries(answer.body().decode(errors="replace")).encode()
         retry_s = retry_after_s(answer.headers)
