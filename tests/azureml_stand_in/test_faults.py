@@ -10,7 +10,7 @@ from azure.core.exceptions import HttpResponseError
 
 from azureml_stand_in.faults import BLOBS, LINKS, REGISTRATION, ExpiredLink, blob, blob_refusal, refusal
 from azureml_stand_in.workspace import URI, Workspace
-from faults.http_faults import KeepFlipped, KeepPart
+from faults.http_faults import FlipSent, KeepPart
 from studbook.adapters.azureml.plugin import service_context
 from studbook.adapters.azureml.workspace import Workspace as Target
 
@@ -41,7 +41,7 @@ def _stored(client: Any, path: str, folder: Path) -> bytes:
 
 @pytest.mark.parametrize(
     ("fault", "kept"),
-    [(KeepPart(40), _CONTENT[:40]), (KeepFlipped(1), b"\x00\x00" + _CONTENT[2:])],
+    [(KeepPart(40), _CONTENT[:40]), (FlipSent(1), b"\x00\x00" + _CONTENT[2:])],
     ids=["part", "flipped"],
 )
 def test_a_store_keeps_other_bytes_than_it_got(

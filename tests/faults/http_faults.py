@@ -60,9 +60,9 @@ class Fault:
         """A reply in the server's place; None passes the request on."""
         return None
 
-    def passed(self, body: bytes) -> bytes:
-        """The request's body that the server behind gets."""
-        return body
+    def passed(self, headers: Mapping[str, str], body: bytes) -> tuple[Mapping[str, str], bytes]:
+        """The request's headers and body that the server behind gets."""
+        return headers, body
 
     def after(self, exchange: Exchange, reply: Reply) -> None:
         """Sends the reply, whole or not."""
@@ -179,22 +179,29 @@ class Flip(Fault):
 
 @dataclass(frozen=True)
 class KeepPart(Fault):
-    """The server gets the first `keep` bytes of the body, and takes them for all."""
+    """The server gets the first `keep` bytes of the body, and takes them for all: nobody hears of digests."""
 
     keep: int
 
-    def passed(self, body: bytes) -> bytes:
-        return body[: self.keep]
+    def passed(self, headers: Mapping[str, str], body: bytes) -> tuple[Mapping[str, str], bytes]:
+        return _without_digest(headers), body[: self.keep]
+
+    def after(self, exchange: Exchange, reply: Reply) -> None:
+        exchange.send(Reply(reply.status, _without_digest(reply.headers), reply.body))
 
 
 @dataclass(frozen=True)
-class KeepFlipped(Fault):
-    """The server gets a body with one bit of the byte at `offset` flipped."""
+class FlipSent(Fault):
+    """One bit of the body's byte at `offset` is flipped on the way to the server."""
 
     offset: int = 0
 
-    def passed(self, body: bytes) -> bytes:
-        return _flipped(body, self.offset)
+    def passed(self, headers: Mapping[str, str], body: bytes) -> tuple[Mapping[str, str], bytes]:
+        return headers, _flipped(body, self.offset)
+
+
+def _without_digest(headers: Mapping[str, str]) -> Mapping[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() != "content-md5"}
 
 
 def _flipped(body: bytes, offset: int) -> bytes:
@@ -445,7 +452,7 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 exchange.send(reply)
             return
-        reply = self.proxy.forward(self.command, self.path, headers, fault.passed(body))
+        reply = self.proxy.forward(self.command, self.path, *fault.passed(headers, body))
         self.proxy.record(Recorded(self.command, self.path, headers, body, reply.status, at_s))
         fault.after(exchange, reply)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import os
 import secrets
 import shutil
@@ -13,11 +14,18 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
-from ..domain.artifact_names import check_path, check_paths
-from ..domain.artifact_placement import is_manifest_path, newest, place, stored_path
+from ..domain.artifact_names import check_paths
+from ..domain.artifact_placement import (
+    is_manifest_path,
+    newest,
+    place,
+    stored_path,
+    superseded,
+)
 from ..domain.errors import ArtifactNameInvalid, ArtifactNotFound, DestinationOccupied, IntegrityError
 from ..domain.manifest import ArtifactManifest, ManifestFile
 from .file_copy import CopiedFile, hash_file, sync_file, sync_folder
+from .record_transfer import held_bytes
 
 
 class RunFiles(Protocol):
@@ -60,7 +68,8 @@ def put_artifact(
     sent = set() if sent is None else sent
     while True:
         listed = files.sizes()
-        stored = [known for path in listed if (known := _parsed(files, path)) is not None]
+        paths = filter(is_manifest_path, listed)
+        stored = [known for path in paths if (known := _parsed(path, held_bytes(files, path)))]
         placement = place(manifest, stored, listed, overwrites=overwrites)
         placed = placement.manifest
         if placement.held:
@@ -72,17 +81,6 @@ def put_artifact(
             return placed
 
 
-def put_record(files: RunFiles, path: str, content: bytes) -> None:
-    """Store a small file once. Raises IntegrityError when other content is at the path."""
-    check_path(path)
-    if not files.create(path, content) and files.read(path) != content:
-        raise IntegrityError(
-            f"the run holds {path} with other content, and records are written once",
-            cure="find out which process wrote it; a new run takes new records",
-            path=path,
-        )
-
-
 def put_file(files: RunFiles, source: Path, path: str, *, overwrites: bool) -> str:
     """See `ports.artifact_store.ArtifactStore.put_file`."""
     if {"", ".", ".."} & set(path.split("/")):
@@ -91,11 +89,9 @@ def put_file(files: RunFiles, source: Path, path: str, *, overwrites: bool) -> s
         )
     if not overwrites and path in files.sizes():
         wanted = hash_file(source)
-        with tempfile.TemporaryDirectory(dir=source.parent, prefix=".held-") as folder:
-            held = files.receive(path, Path(folder, "held"))
-        if held != wanted:
+        if _held(files, path, source.parent) != wanted:
             raise IntegrityError(
-                f"the run holds {path} with other content, and its store writes a file once",
+                f"the run holds {path} with other content or none, and its store writes a file once",
                 cure="store the files in a new run",
                 path=path,
             )
@@ -104,19 +100,26 @@ def put_file(files: RunFiles, source: Path, path: str, *, overwrites: bool) -> s
 
 
 def newest_manifests(files: RunFiles) -> tuple[ArtifactManifest, ...]:
-    """The newest revision of every artifact. Raises IntegrityError for a damaged manifest."""
-    manifests = []
-    for path in files.sizes():
-        if is_manifest_path(path):
-            manifest = _parsed(files, path)
-            if manifest is None:
-                raise IntegrityError(
-                    f"{path} is no manifest, or contradicts itself",
-                    cure="restore the file from a backup, or store the artifact in a new run",
-                    path=path,
-                )
+    """The newest revision of every artifact. Raises IntegrityError for a damaged manifest that none has superseded.
+
+    A manifest without bytes, which is what an upload that broke off leaves, says nothing.
+    """
+    manifests, damaged = [], []
+    for path in filter(is_manifest_path, files.sizes()):
+        content = held_bytes(files, path)
+        if manifest := _parsed(path, content):
             manifests.append(manifest)
-    return newest(manifests)
+        elif content:
+            damaged.append(path)
+    kept = newest(manifests)
+    for path in damaged:
+        if path not in superseded(kept):
+            raise IntegrityError(
+                f"{path} is no manifest, or contradicts itself",
+                cure="restore the file from a backup, or store the artifact again",
+                path=path,
+            )
+    return kept
 
 
 def fetch_artifact(files: RunFiles, manifest: ArtifactManifest, destination: Path, *, workers: int) -> None:
@@ -139,6 +142,14 @@ def fetch_artifact(files: RunFiles, manifest: ArtifactManifest, destination: Pat
         sync_folder(destination.parent)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def _held(files: RunFiles, path: str, beside: Path) -> CopiedFile | None:
+    with tempfile.TemporaryDirectory(dir=beside, prefix=".held-") as folder:
+        try:
+            return files.receive(path, Path(folder, "held"))
+        except ArtifactNotFound:
+            return None
 
 
 def _sending(
@@ -193,12 +204,10 @@ def _differs(file: ManifestFile, problem: str, reason: str) -> IntegrityError:
     )
 
 
-def _parsed(files: RunFiles, path: str) -> ArtifactManifest | None:
-    if not is_manifest_path(path):
-        return None
+def _parsed(path: str, content: bytes | None) -> ArtifactManifest | None:
     try:
-        manifest = ArtifactManifest.from_bytes(files.read(path))
-    except (ValidationError, ArtifactNotFound):
+        manifest = ArtifactManifest.from_bytes(content or b"")
+    except ValidationError:
         return None
     return manifest if manifest.manifest_path == path else None
 
@@ -209,7 +218,8 @@ def _in_parallel(tasks: Sequence[Callable[[], None]], workers: int) -> None:
             task()
         return
     with ThreadPoolExecutor(min(workers, len(tasks))) as pool:
-        futures = [pool.submit(task) for task in tasks]
+        # A copy each: a context can be entered once at a time.
+        futures = [pool.submit(contextvars.copy_context().run, task) for task in tasks]
         try:
             for future in futures:
                 future.result()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from .artifact_names import RESERVED_PREFIX
 from .errors import ArtifactNameInvalid
 from .manifest import ArtifactManifest, ManifestFile
 
 MANIFEST_FOLDER = "studbook/manifests/"
+
+_ATTEMPT = re.compile(r"\.a(\d{3,})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,26 @@ def stored_path(manifest: ArtifactManifest, file: ManifestFile) -> str:
 def is_manifest_path(path: str) -> bool:
     """Whether a path below the run's artifacts is a manifest's."""
     return path.startswith(MANIFEST_FOLDER) and path.endswith(".json")
+
+
+def is_record_path(path: str) -> bool:
+    """Whether a path below the run's artifacts is that of a small service file, such as a record or a spilled value."""
+    return path.startswith(f"{RESERVED_PREFIX}/") and not is_manifest_path(path)
+
+
+def attempt_path(path: str, attempt: int) -> str:
+    """Where a record goes at its n-th attempt on a write-once backend: the first has the plain path."""
+    return path if attempt == 1 else f"{path}.a{attempt:03d}"
+
+
+def newest_attempts(path: str, listed: Iterable[str]) -> tuple[str, ...]:
+    """The paths of a record's attempts, the newest first; the plain path, last, is one of them in any case."""
+    found = {
+        int(suffix[1]): other
+        for other in listed
+        if other.startswith(path) and (suffix := _ATTEMPT.fullmatch(other, len(path)))
+    }
+    return (*(found[attempt] for attempt in sorted(found, reverse=True)), path)
 
 
 def place(
@@ -62,6 +86,15 @@ def place(
     while not _fits(_as_revision(wanted, revision), taken, listed, overwrites=overwrites):
         revision += 1
     return Placement(_as_revision(wanted, revision), held=False)
+
+
+def superseded(kept: Iterable[ArtifactManifest]) -> frozenset[str]:
+    """The paths of the manifests of all earlier revisions."""
+    return frozenset(
+        _as_revision(manifest, revision).manifest_path
+        for manifest in kept
+        for revision in range(1, manifest.revision)
+    )
 
 
 def newest(stored: Iterable[ArtifactManifest]) -> tuple[ArtifactManifest, ...]:

@@ -9,6 +9,7 @@ import pytest
 
 from studbook.adapters.mlflow.patience import Patience
 from studbook.domain.errors import StudbookError, TrackingDenied, TrackingUnavailable
+from studbook.ports.time_left import within
 
 
 def failing(times: int, **details: object) -> tuple[Callable[[], str], list[float]]:
@@ -42,6 +43,13 @@ def test_what_is_put_off_beyond_the_limit_is_not_waited_for() -> None:
         Patience().ask(ask)
     assert len(asked) == 1
     assert error.value.details["retry_after_s"] == 61.0
+
+
+def test_what_is_put_off_beyond_the_time_of_who_waits_is_not_waited_for() -> None:
+    ask, asked = failing(9, retry_after_s=5.0)
+    with within(lambda: 4.0), pytest.raises(TrackingUnavailable):
+        Patience().ask(ask)
+    assert len(asked) == 1
 
 
 def test_the_last_failure_is_the_one_told() -> None:

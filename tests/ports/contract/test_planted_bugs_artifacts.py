@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from studbook.adapters.memory.artifact_store import MemoryArtifactStore
-from studbook.domain.artifact_placement import stored_path
-from studbook.domain.errors import ArtifactNotFound
+from studbook.domain.artifact_placement import is_manifest_path, stored_path
+from studbook.domain.errors import ArtifactNotFound, IntegrityError
 from studbook.domain.manifest import ArtifactManifest
 from studbook.ports.artifact_store import ArtifactStore, StoredFile
 from studbook.ports.contract.artifact_store import ArtifactStoreContract
@@ -127,6 +128,32 @@ class RewritesRecords(MemoryArtifactStore):
         self.runs.setdefault(run_id, {})[path] = content
 
 
+class RefusesAnyBrokenManifest(MemoryArtifactStore):
+    """Takes what has no bytes, or was superseded, for damage."""
+
+    def manifests(self, run_id: str) -> tuple[ArtifactManifest, ...]:
+        for path, content in self.runs.get(run_id, {}).items():
+            if is_manifest_path(path):
+                try:
+                    ArtifactManifest.from_bytes(content)
+                except ValidationError as error:
+                    raise IntegrityError("damaged", cure="none") from error
+        return super().manifests(run_id)
+
+
+class RemembersRecords(MemoryArtifactStore):
+    """Stores no record that it has stored before, whatever became of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stored: set[tuple[str, str, bytes]] = set()
+
+    def put_record(self, run_id: str, path: str, content: bytes) -> None:
+        if (run_id, path, content) not in self._stored:
+            super().put_record(run_id, path, content)
+        self._stored.add((run_id, path, content))
+
+
 class OneRun(MemoryArtifactStore):
     """Keeps the files of all runs in one place."""
 
@@ -201,6 +228,12 @@ def test_a_sound_store_breaks_nothing(folders: Iterator[Path]) -> None:
         (Unsorted, "test_manifests_are_sorted_by_name"),
         (AllRevisions, "test_other_content_is_the_next_revision_and_the_first_stays"),
         (RewritesRecords, "test_records_are_written_once"),
+        (RefusesAnyBrokenManifest, "test_a_manifest_without_bytes_says_nothing"),
+        (RefusesAnyBrokenManifest, "test_a_damaged_manifest_is_told_until_there_is_a_newer_one"),
+        (
+            RemembersRecords,
+            "test_a_record_whose_upload_broke_off_does_not_keep_the_next_try_from_storing_it",
+        ),
         (OneRun, "test_runs_do_not_see_each_others_files"),
         (WritesAnywhere, "test_a_single_file_stays_inside_the_run"),
         (TellsTheDigestOfNothing, "test_a_single_file_goes_and_comes_as_it_is"),

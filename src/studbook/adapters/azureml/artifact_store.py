@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 from ...domain.errors import TrackingRefused
 from ...domain.manifest import ArtifactManifest
 from ...ports.artifact_store import StoredFile
-from ..artifact_transfer import fetch_artifact, newest_manifests, put_artifact, put_file, put_record
+from ..artifact_transfer import fetch_artifact, newest_manifests, put_artifact, put_file
 from ..mlflow.patience import Patience
 from ..mlflow.rest_calls import TIMEOUT_S
+from ..record_transfer import put_record, read_record
+from .artifact_calls import ArtifactCalls
+from .blobs import Blobs
 from .run_artifacts import RunArtifacts
 from .workspace import Workspace
 
@@ -25,8 +28,9 @@ _PLACE = re.compile(r"azureml://(?:.*/)?experiments/([^/]+)/runs/([^/]+)/artifac
 class AzureArtifactStore:
     """Thread-safe. The plugin is imported at first use. `workers` files move at a time.
 
-    Reading is repeated as `patience` says, file by file. A put that broke off leaves paths that stay taken: the next
-    one gets the next free name. Raises RunNotFound for a run that the workspace does not hold.
+    The service may stay silent for `timeout_s` seconds a request; all is repeated as `patience` says, request by
+    request. A put that was given up leaves paths that stay taken: the next one gets the next free name. Raises
+    RunNotFound for a run that the workspace does not hold.
     """
 
     def __init__(
@@ -41,7 +45,8 @@ class AzureArtifactStore:
         self._workers = workers
         self._timeout_s = timeout_s
         self._patience = patience
-        self._opened: MlflowStore | None = None
+        self._opened: tuple[MlflowStore, ArtifactCalls] | None = None
+        self._blobs = Blobs(timeout_s=timeout_s, patience=patience)
         self._places: dict[str, RunArtifacts] = {}
         self._lock = threading.Lock()
 
@@ -51,7 +56,7 @@ class AzureArtifactStore:
 
     def put_record(self, run_id: str, path: str, content: bytes) -> None:
         """See `ports.artifact_store.ArtifactStore`."""
-        put_record(self._files(run_id), path, content)
+        put_record(self._files(run_id), path, content, overwrites=False)
 
     def put_file(self, run_id: str, source: Path, path: str) -> str:
         """See `ports.artifact_store.ArtifactStore`."""
@@ -59,28 +64,23 @@ class AzureArtifactStore:
 
     def list_files(self, run_id: str) -> tuple[StoredFile, ...]:
         """See `ports.artifact_store.ArtifactStore`."""
-        listed = self._patience.ask(self._files(run_id).sizes)
-        return tuple(StoredFile(path, size) for path, size in sorted(listed.items()))
+        return tuple(StoredFile(path, size) for path, size in sorted(self._files(run_id).sizes().items()))
 
     def read(self, run_id: str, path: str) -> bytes:
         """See `ports.artifact_store.ArtifactStore`."""
-        files = self._files(run_id)
-        return self._patience.ask(lambda: files.read(path))
+        return read_record(self._files(run_id), path)
 
     def fetch_file(self, run_id: str, path: str, target: Path) -> str:
         """See `ports.artifact_store.ArtifactStore`."""
-        files = self._files(run_id)
-        return self._patience.ask(lambda: files.receive(path, target)).sha256
+        return self._files(run_id).receive(path, target).sha256
 
     def manifests(self, run_id: str) -> tuple[ArtifactManifest, ...]:
         """See `ports.artifact_store.ArtifactStore`."""
-        files = self._files(run_id)
-        return self._patience.ask(lambda: newest_manifests(files))
+        return newest_manifests(self._files(run_id))
 
     def fetch(self, run_id: str, manifest: ArtifactManifest, destination: Path) -> None:
         """See `ports.artifact_store.ArtifactStore`."""
-        files = self._files(run_id)
-        self._patience.ask(lambda: fetch_artifact(files, manifest, destination, workers=self._workers))
+        fetch_artifact(self._files(run_id), manifest, destination, workers=self._workers)
 
     def close(self) -> None:
         """Forget what was opened."""
@@ -97,11 +97,13 @@ class AzureArtifactStore:
 
     def _place(self, run_id: str) -> RunArtifacts:
         if self._opened is None:
-            self._opened = self._workspace.open(timeout_s=self._timeout_s, patience=self._patience)
-        found = _PLACE.fullmatch(str(self._opened.get_run(run_id).info.artifact_uri))
+            runs = self._workspace.open(timeout_s=self._timeout_s, patience=self._patience)
+            self._opened = runs, ArtifactCalls(self._workspace, timeout_s=self._timeout_s)
+        runs, calls = self._opened
+        found = _PLACE.fullmatch(str(runs.get_run(run_id).info.artifact_uri))
         if found is None:
             raise TrackingRefused(
                 f"the run {run_id} keeps its files outside the workspace",
                 cure="fetch them with the tool that made it",
             )
-        return RunArtifacts(self._workspace, found[1], found[2])
+        return RunArtifacts(calls, self._blobs, self._patience, found[1], found[2])

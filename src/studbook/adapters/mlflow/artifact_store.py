@@ -17,8 +17,8 @@ from ..artifact_transfer import (
     newest_manifests,
     put_artifact,
     put_file,
-    put_record,
 )
+from ..record_transfer import put_record
 from .backend import Backend, server_calls
 from .errors import translated
 from .local_run_files import LocalRunFiles
@@ -78,7 +78,7 @@ class MlflowArtifactStore:
 
     def put_record(self, run_id: str, path: str, content: bytes) -> None:
         """See `ports.artifact_store.ArtifactStore`."""
-        put_record(self._files(run_id, ONCE), path, content)
+        put_record(self._files(run_id, ONCE), path, content, overwrites=True)
 
     def put_file(self, run_id: str, source: Path, path: str) -> str:
         """See `ports.artifact_store.ArtifactStore`."""

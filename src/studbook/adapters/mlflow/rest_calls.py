@@ -135,12 +135,6 @@ class RestCalls:
                 raise unreadable_answer(response.status_code, writes=writes)
             return answer
 
-    def _timeouts(self) -> tuple[float, float]:
-        """For connecting and for reading. There is always time for a try."""
-        left_s = time_left_s()
-        silence_s = self._timeout_s if left_s is None else min(self._timeout_s, max(left_s, 0.0) + _LEAST_S)
-        return min(_CONNECT_S, silence_s), silence_s
-
     @contextmanager
     def _response(
         self, method: str, endpoint: str, run_id: str | None, *, writes: bool = False, **request: object
@@ -159,7 +153,7 @@ class RestCalls:
                 max_retries=0,
                 raise_on_status=False,
                 allow_redirects=False,
-                timeout=self._timeouts(),
+                timeout=timeouts_s(self._timeout_s),
                 **request,
             )
             with response:
@@ -172,7 +166,7 @@ class RestCalls:
                         response.status_code,
                         response.content,
                         run_id=run_id,
-                        retry_after_s=_retry_after_s(response.headers),
+                        retry_after_s=retry_after_s(response.headers),
                         writes=writes,
                         advice=self._advice,
                     )
@@ -182,7 +176,14 @@ class RestCalls:
             raise no_answer(error, writes=writes) from error
 
 
-def _retry_after_s(headers: Mapping[str, str]) -> float | None:
+def timeouts_s(silence_s: float) -> tuple[float, float]:
+    """For connecting and for reading, where a server may stay silent so long. There is always time for a try."""
+    left_s = time_left_s()
+    shorter_s = silence_s if left_s is None else min(silence_s, max(left_s, 0.0) + _LEAST_S)
+    return min(_CONNECT_S, shorter_s), shorter_s
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Seconds from a Retry-After header, which holds seconds or a date; None without a usable one."""
     text = headers.get("Retry-After", "").strip()
     try:

@@ -74,7 +74,7 @@ class ArtifactStoreContract(ABC):
 
     @abstractmethod
     def corrupt(self, store: ArtifactStore, run_id: str, path: str, content: bytes | None) -> None:
-        """Put other bytes in place of a stored file behind the store's back; None removes it."""
+        """Put other bytes in place of a stored file behind the store's back; None removes them (and it, if it can)."""
 
     def test_a_tree_comes_back_as_it_was(
         self, store: ArtifactStore, make_run: MakeRun, tmp_path: Path
@@ -256,15 +256,45 @@ class ArtifactStoreContract(ABC):
             store.fetch(run_id, stored, there / "model")
         assert not list(there.iterdir())
 
-    def test_a_damaged_manifest_is_told(
+    def test_a_damaged_manifest_is_told_until_there_is_a_newer_one(
         self, store: ArtifactStore, make_run: MakeRun, tmp_path: Path
     ) -> None:
         run_id, stored = _put(store, make_run(), tmp_path / "source", "checkpoint", TREE)
-        self.corrupt(
-            store, run_id, stored.manifest_path, stored.to_bytes().replace(b'"size":21', b'"size":22')
-        )
+        damaged = stored.to_bytes().replace(b'"size":21', b'"size":22')
+        self.corrupt(store, run_id, stored.manifest_path, damaged)
         with pytest.raises(IntegrityError):
             store.manifests(run_id)
+        _, second = _put(store, run_id, tmp_path / "source", "checkpoint", TREE)
+        assert second.revision == 2
+        assert store.manifests(run_id) == (second,)
+
+    def test_a_manifest_without_bytes_says_nothing(
+        self, store: ArtifactStore, make_run: MakeRun, tmp_path: Path
+    ) -> None:
+        run_id, first = _put(store, make_run(), tmp_path / "one", "checkpoint", TREE)
+        _, other = _put(store, run_id, tmp_path / "two", "model", {"model.bin": b"model"})
+        _, second = _put(store, run_id, tmp_path / "three", "checkpoint", {"model.bin": b"second"})
+        self.corrupt(store, run_id, second.manifest_path, None)
+        assert store.manifests(run_id) == (first, other)
+        self.corrupt(store, run_id, first.manifest_path, b"")
+        assert store.manifests(run_id) == (other,)
+        _, again = _put(store, run_id, tmp_path / "one", "checkpoint", TREE)
+        assert store.manifests(run_id) == (again, other)
+
+    def test_a_record_whose_upload_broke_off_does_not_keep_the_next_try_from_storing_it(
+        self, store: ArtifactStore, make_run: MakeRun
+    ) -> None:
+        path, content = "studbook/records/lineage.json", b'{"a":1}'
+        for left in (None, b'{"a"'):
+            run_id = make_run()
+            store.put_record(run_id, path, content)
+            self.corrupt(store, run_id, path, left)
+            try:
+                store.put_record(run_id, path, content)
+            except IntegrityError:
+                assert left is not None
+            else:
+                assert store.read(run_id, path) == content
 
     def test_files_that_no_manifest_lists_are_ignored(
         self, store: ArtifactStore, make_run: MakeRun, tmp_path: Path
