@@ -82,3 +82,17 @@ class TrackingLimitContract:
         assert tags.items() <= run.tags.items()
         stored = [point for name in ("m0", "m1", "m2") for point in store.metric_history(run_id, name)]
         assert sorted(stored, key=lambda point: point.step) == list(points)
+
+    def test_an_experiment_that_could_not_be_found_by_its_name_is_not_made(
+        self, store: TrackingStore
+    ) -> None:
+        if store.capabilities.experiment_names is None:
+            name = f"{fresh_name()} a/b"
+            store.ensure_experiment(name)
+            assert name in store.experiments()
+            return
+        with pytest.raises(TrackingRefused):
+            store.ensure_experiment("a/b")
+        with pytest.raises(TrackingRefused):
+            store.create_run(new_run("a/b"))
+        assert "a/b" not in store.experiments()
