@@ -109,14 +109,11 @@ _RUN_TAGS = (
         may=_ALL,
         aliases=("code.refit_error",),
     ),
-    _tag("run.more_tags", "more_tags", JSON, "tags beyond the number that the backend takes", may=_ALL),
-    _tag(
-        "run.more_metrics", "more_metrics", JSON, "metrics beyond the number that the backend takes", may=_ALL
+    *(
+        _tag(f"run.more_{what}", f"more_{what}", JSON, f"{what} beyond the backend's number", may=_ALL)
+        for what in ("tags", "params", "metrics")
     ),
-    _tag("run.more_params", "more_params", JSON, "params beyond the number that the backend takes", may=_ALL),
-    _tag(
-        "run.migrated_from", "migrated_from", STR, "the run that it is a copy of: store and run id", may=_ALL
-    ),
+    _tag("run.migrated_from", "migrated_from", STR, "the run it is a copy of: store and run id", may=_ALL),
     _tag("run.last_seen", "last_seen", TIME, "last heartbeat delivered", may=_ALL),
     _tag("run.late_events", "late_events", BOOL, "events came after the run was reaped", may=_ALL),
 )

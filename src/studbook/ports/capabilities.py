@@ -10,9 +10,10 @@ from typing import Literal
 class Capabilities:
     """Limits and abilities of a tracking and artifact backend. `None` means no limit.
 
-    Lengths are in characters; the metrics of a run are counted by name. `visibility_delay_s` is how long a search may
-    lag behind what was written; `ends_job_runs` says that the backend is a service which ends the runs of its jobs by
-    itself, `children_beside_parent` that a run's children must be in its experiment.
+    Lengths are in characters; the metrics of a run are counted by name; `experiment_names` is a regular expression.
+    `visibility_delay_s` is how long a search may lag behind what was written; `ends_job_runs` says that the backend is
+    a service which ends the runs of its jobs by itself, `children_beside_parent` that a run's children must be in its
+    experiment.
     """
 
     metrics_per_batch: int = 1000
@@ -27,6 +28,7 @@ class Capabilities:
     param_name_length: int = 250
     tag_key_length: int = 250
     metric_name_length: int = 250
+    experiment_names: str | None = None
     search_page: int = 1000
     visibility_delay_s: float = 0.0
     ends_job_runs: bool = False

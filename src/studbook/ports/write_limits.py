@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 
 from ..domain.errors import TrackingRefused
@@ -16,6 +17,16 @@ def refuse_over_limits(capabilities: Capabilities, batch: RecordBatch) -> None:
     _check_keys("metric", {point.name for point in batch.metrics}, capabilities.metric_name_length)
     _check_values("param", batch.params.items(), capabilities.param_value_length)
     _check_values("tag", batch.tags.items(), capabilities.tag_value_length)
+
+
+def refuse_experiment_name(capabilities: Capabilities, name: str) -> None:
+    """Raise TrackingRefused for a name that the backend could not find an experiment by."""
+    if capabilities.experiment_names is not None and not re.fullmatch(capabilities.experiment_names, name):
+        raise TrackingRefused(
+            f"the backend has no experiments of names like {name!r:.100}",
+            cure=f"choose a name that matches {capabilities.experiment_names}",
+            experiment=name,
+        )
 
 
 def refuse_over_count(kind: str, keys: Collection[str], limit: int | None) -> None:

@@ -16,6 +16,7 @@ AZURE_LIMITS = Capabilities(
     param_value_length=500,
     tag_value_length=1000,
     tag_key_length=100,
+    experiment_names="[A-Za-z0-9][A-Za-z0-9_-]{0,255}",
     search_page=500,
     visibility_delay_s=60.0,
     ends_job_runs=True,

@@ -21,7 +21,7 @@ from ...ports.capabilities import Capabilities
 from ...ports.metric_points import canonical_value, history_order, identity, latest
 from ...ports.run_query import RunQuery
 from ...ports.tracking_store import NewRun
-from ...ports.write_limits import refuse_over_count, refuse_over_limits
+from ...ports.write_limits import refuse_experiment_name, refuse_over_count, refuse_over_limits
 
 _MLFLOW_LIMITS = Capabilities()
 _Points = dict[tuple[str, int, int, bool, float], MetricPoint]
@@ -61,6 +61,7 @@ class MemoryTrackingStore:
 
     def ensure_experiment(self, name: str) -> None:
         """See TrackingStore."""
+        refuse_experiment_name(self._capabilities, name)
         with self._lock:
             if self._experiments.setdefault(name, Lifecycle.ACTIVE) is Lifecycle.DELETED:
                 raise ExperimentDeleted(

@@ -11,7 +11,7 @@ from ...domain.stored_run import Lifecycle
 from ...ports.capabilities import Capabilities
 from ...ports.run_query import ANY_STATUS, RunQuery
 from ...ports.tracking_store import NewRun
-from ...ports.write_limits import refuse_over_limits
+from ...ports.write_limits import refuse_experiment_name, refuse_over_limits
 from .entities import PARENT_TAG, tag_entities
 from .errors import UNKNOWN, translated
 from .mlflow_store import MlflowStore
@@ -145,7 +145,8 @@ class RunCreation:
         )
 
     def ensure_experiment(self, name: str) -> str:
-        """The id of the experiment: found, else made. Raises ExperimentDeleted."""
+        """The id of the experiment: found, else made. Raises ExperimentDeleted, TrackingRefused."""
+        refuse_experiment_name(self._capabilities, name)
         with translated():
             experiment = self._store().get_experiment_by_name(name)
             if experiment is None:
