@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -18,7 +18,6 @@ from studbook.domain.errors import (
     NotASweepJob,
     PolicyInputMissing,
     PolicyInvalid,
-    RunNotFound,
     SweepJobNotFound,
     TrackingUnavailable,
 )
@@ -34,6 +33,7 @@ from studbook.domain.stored_run import StoredRun
 from studbook.domain.sweep_job import AzureSweep, SweepJob
 from studbook.domain.vocabulary import DEFAULT_VOCABULARY
 from studbook.entrypoints.studbook import Studbook
+from studbook.ports.run_query import RunQuery
 from studbook.ports.tracking_store import NewRun
 
 EXPERIMENT = "search"
@@ -178,43 +178,35 @@ def test_children_in_the_bin_or_not_finished_are_told(book: Studbook, service: S
     }
 
 
-def test_a_child_that_cannot_be_read_is_an_error(
+def test_children_are_asked_for_as_they_are_now(
     book: Studbook, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name, children = service.sweep(0.9, 0.8)
-    read = service.store.get_run
-
-    def get_run(run_id: str) -> StoredRun:
-        if run_id == children[0]:
-            raise RunNotFound("gone", cure="")
-        return read(run_id)
-
-    monkeypatch.setattr(service.store, "get_run", get_run)
-    with pytest.raises(TrackingUnavailable, match=children[0]):
-        book.champions(azureml_sweep=name)
-
-
-def test_a_child_is_read_as_it_is_and_not_as_a_search_shows_it(
-    book: Studbook, service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    name, children = service.sweep(0.7, 0.9)
+    name, _ = service.sweep(0.7)
+    asked: list[RunQuery] = []
     find = service.store.find
-    monkeypatch.setattr(service.store, "find", lambda query: (_bare(run) for run in find(query)))
-    assert trials(book.champions(azureml_sweep=name)) == [("unknown", f"run:{children[1]}")]
+
+    def noted(query: RunQuery) -> Iterator[StoredRun]:
+        asked.append(query)
+        return find(query)
+
+    monkeypatch.setattr(service.store, "find", noted)
+    book.champions(azureml_sweep=name)
+    assert [(query.parent_id, query.fresh) for query in asked] == [(name, True)]
 
 
-def _bare(run: StoredRun) -> StoredRun:
-    """As a search that lags shows it."""
-    return StoredRun(
-        run.run_id,
-        run.experiment,
-        run.name,
-        RunStatus.RUNNING,
-        run.lifecycle,
-        run.started_at_ms,
-        None,
-        run.parent_id,
-    )
+def test_children_that_cannot_all_be_read_are_an_error(
+    book: Studbook, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, _ = service.sweep(0.9, 0.8)
+    find = service.store.find
+
+    def breaks_off(query: RunQuery) -> Iterator[StoredRun]:
+        yield next(find(query))
+        raise TrackingUnavailable("it broke", cure="repeat")
+
+    monkeypatch.setattr(service.store, "find", breaks_off)
+    with pytest.raises(TrackingUnavailable):
+        book.champions(azureml_sweep=name)
 
 
 def test_a_sweep_without_children_is_no_candidate(book: Studbook, service: Service) -> None:

@@ -42,6 +42,7 @@ def test_a_sweep_is_read_decided_and_recorded(
 ) -> None:
     report = book.champions(azureml_sweep=sweep.name)
     assert len([one for one in workspace.requests() if one.headers["Host"] == MANAGEMENT]) == 1
+    assert all(workspace.requests(f"runs/get.*{child}") for child in sweep.children)
     (champion,) = report.champions
     assert (champion.trial, champion.value) == (f"run:{sweep.children[1]}", 0.9)
     assert (champion.study_key, champion.dataset_version) == (f"azureml:tests/{sweep.name}", "3")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..domain.errors import NoCandidate, RunNotFound, SweepJobNotFound, TrackingUnavailable
+from ..domain.errors import NoCandidate, RunNotFound, SweepJobNotFound
 from ..domain.run_view import RunView
 from ..domain.selection.fields import READ
 from ..domain.selection.sweep_trials import SweepTrials, sweep_trials
@@ -15,8 +15,6 @@ from ..domain.sweep_job import AzureSweep, SweepJob
 from ..ports.run_query import ANY_STATUS, RunQuery
 from ..ports.sweep_jobs import SweepJobs
 from .run_catalog import RunCatalog
-
-_NOTHING: frozenset[str] = frozenset()
 
 
 class ReadSweepJobs:
@@ -56,11 +54,9 @@ class ReadSweepJobs:
             ANY_STATUS,
             parent_id=sweep.run_id,
             lifecycles=frozenset(Lifecycle),
-            tag_fields=_NOTHING,
-            param_fields=_NOTHING,
-            metric_fields=_NOTHING,
+            fresh=True,
         )
-        children = [self._child(job, view.run_id) for view in self._catalog.views(query)]
+        children = tuple(self._catalog.views(query))
         if not children:
             raise NoCandidate(
                 f"the sweep job {job.name} is {job.status}, and has no children",
@@ -78,14 +74,3 @@ class ReadSweepJobs:
         refits = [run for run in found if run.stage is Stage.REFIT and run.refit_of in names]
         names |= {run.ref for run in refits}
         return [*refits, *(run for run in found if run.stage is Stage.BENCHMARK and run.subject in names)]
-
-    def _child(self, job: SweepJob, run_id: str) -> RunView:
-        """The child by its id: a search may lag behind it, and lack its metrics."""
-        try:
-            return self._catalog.by_ref(f"run:{run_id}")
-        except RunNotFound as error:
-            raise TrackingUnavailable(
-                f"the child {run_id} of the sweep job {job.name} is listed, and cannot be read",
-                cure="repeat later; a decision without it could be another one",
-                run_id=run_id,
-            ) from error
