@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,7 @@ from studbook.application.tag_room import with_all_tags
 from studbook.domain.errors import (
     ExperimentDeleted,
     MigrationBusy,
+    NameInvalid,
     SameStore,
     TrackingUnavailable,
 )
@@ -213,6 +216,19 @@ class TestWhatIsRefused:
         with pytest.raises(ExperimentDeleted, match="'b'"):
             world.migration().copy(nothing)
         assert copies(world) == []
+
+    def test_names_that_the_destination_does_not_take_are_told_all_at_once(self, tmp_path: Path) -> None:
+        world = World(tmp_path, replace(TIGHT, experiment_names="[a-z-]+"))
+        fill(world.source, world.source_files, [Spec("horses/1"), Spec("fine"), Spec("my horses")])
+        for ask in (world.migration().plan, partial(world.migration().copy, nothing)):
+            with pytest.raises(NameInvalid) as caught:
+                ask()
+            assert caught.value.details["experiments"] == ["horses/1", "my horses"]
+            assert "--rename" in caught.value.cure
+        assert world.store.experiments() == ()
+        world.names = {"horses/1": "horses", "my horses": "horses"}
+        world.run()
+        assert world.store.experiments() == ("fine", "horses")
 
     def test_only_one_process_copies_at_a_time(self, world: World) -> None:
         fill(world.source, world.source_files, [FULL])

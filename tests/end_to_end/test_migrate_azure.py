@@ -69,7 +69,7 @@ def test_names_that_the_workspace_does_not_take_are_told_before_anything_is_copi
     with closing(store), closing(files):
         fill(store, files, [Spec("fine-name"), Spec("horses/racing"), Spec("my horses")])
     code, document, _ = migrate(tmp_path, laptop, URI, variables=azure.variables)
-    assert (code, document["error"]["type"]) == (1, "ExperimentNameInvalid")
+    assert (code, document["error"]["type"]) == (2, "NameInvalid")
     assert "'horses/racing'" in document["error"]["problem"]
     assert "'my horses'" in document["error"]["problem"]
     assert "--rename" in document["error"]["cure"]

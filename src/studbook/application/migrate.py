@@ -12,6 +12,7 @@ from ..domain.errors import (
     ExperimentDeleted,
     HomeUnusable,
     MigrationBusy,
+    NameInvalid,
     RunEnded,
     RunNotFound,
     SameStore,
@@ -24,6 +25,7 @@ from ..ports.clock import Clock
 from ..ports.locks import Locks
 from ..ports.migration_ledger import Copy, MigrationLedger
 from ..ports.run_query import ANY_STATUS, RunQuery
+from ..ports.write_limits import takes_experiment_name
 from .backoff import Backoff
 from .migration_ends import Copies, Destination, Source
 from .migration_report import Copied, ExperimentPlan, NotCopied, Verification
@@ -33,6 +35,8 @@ from .run_copying import RunCopier
 _REFUSALS = (*UNREADABLE, TrackingRefused, RunEnded, RunNotFound)
 _MOST_TRIES = 7
 """For one run, while a side does not serve."""
+_MOST_NAMES = 10
+"""In an error."""
 
 
 class MigrateStore:
@@ -78,8 +82,9 @@ class MigrateStore:
         return self._destination.display
 
     def plan(self) -> tuple[ExperimentPlan, ...]:
-        """What copying would do, experiment by experiment. Writes nothing."""
+        """What copying would do, experiment by experiment. Writes nothing. Raises NameInvalid, as `copy` does."""
         self._refuse_one_store()
+        self._refuse_names()
         with self._staging() as stage:
             copies, copier = self._copier(stage)
             plans = []
@@ -96,9 +101,11 @@ class MigrateStore:
         """Copy what has no whole copy yet, oldest first; `on_run` is called after each run.
 
         A run that one of the two sides refuses is told of in the answer, and the others go on. A side that does
-        not serve is asked again some times, then it is TrackingUnavailable; the next call goes on from there.
+        not serve is asked again some times, then it is TrackingUnavailable; the next call goes on from there. Raises
+        NameInvalid, before anything is copied, for names of experiments that the destination does not take.
         """
         self._refuse_one_store()
+        self._refuse_names()
         with self._staging() as stage, self._alone():
             experiments = self._source.runs.experiments()
             for name in experiments:
@@ -168,6 +175,19 @@ class MigrateStore:
                 if there.tags == run.tags:
                     raise _same(self._source)
                 return
+
+    def _refuse_names(self) -> None:
+        limits = self._destination.runs.capabilities
+        unfit = [name for name in self._source.runs.experiments() if not takes_experiment_name(limits, name)]
+        if unfit:
+            listed = ", ".join(f"{name!r:.100}" for name in unfit[:_MOST_NAMES])
+            more = len(unfit) - _MOST_NAMES
+            raise NameInvalid(
+                f"{self._destination.display} takes no experiments named {listed}"
+                + (f" and {more} more" if more > 0 else ""),
+                cure=f"give each another name: --rename {unfit[0]!r}=NEW, matching {limits.experiment_names}",
+                experiments=unfit,
+            )
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -19,9 +19,15 @@ def refuse_over_limits(capabilities: Capabilities, batch: RecordBatch) -> None:
     _check_values("tag", batch.tags.items(), capabilities.tag_value_length)
 
 
+def takes_experiment_name(capabilities: Capabilities, name: str) -> bool:
+    """Whether the backend could find an experiment by this name."""
+    allowed = capabilities.experiment_names
+    return allowed is None or re.fullmatch(allowed, name) is not None
+
+
 def refuse_experiment_name(capabilities: Capabilities, name: str) -> None:
     """Raise TrackingRefused for a name that the backend could not find an experiment by."""
-    if capabilities.experiment_names is not None and not re.fullmatch(capabilities.experiment_names, name):
+    if not takes_experiment_name(capabilities, name):
         raise TrackingRefused(
             f"the backend has no experiments of names like {name!r:.100}",
             cure=f"choose a name that matches {capabilities.experiment_names}",
