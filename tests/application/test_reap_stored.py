@@ -12,9 +12,10 @@ from studbook.application.project import Project
 from studbook.application.reap import LeftAlone, LeftRun, ReapReport
 from studbook.application.reap_stored import ReapStored
 from studbook.domain.run import RunStatus
-from studbook.domain.run_events import Adoption, MetricsLogged, RunHeartbeat
+from studbook.domain.run_events import Adoption, MetricsLogged, ParamsLogged, RunHeartbeat
 from studbook.domain.stage import Stage
 from studbook.domain.vocabulary import DEFAULT_VOCABULARY
+from studbook.ports.capabilities import Capabilities
 from studbook.ports.contract.tracking_examples import new_run
 from studbook.ports.delivery_ledger import StartedRun
 
@@ -66,6 +67,15 @@ def test_a_run_that_was_not_heard_of_ends_killed_at_its_last_metric(world: World
     run = world.run("mine")
     assert (run.status, run.ended_at_ms) == (RunStatus.KILLED, last_ms)
     assert run.tags["studbook.end_reason"] == "lost"
+
+
+def test_a_run_whose_params_are_too_many_or_too_long_ends_like_others(tmp_path: Path) -> None:
+    world = World(tmp_path, Capabilities(params_per_run=1, tag_value_length=100))
+    world.say("mine", started("mine"), ParamsLogged(params={"a": 1, "b": "long" * 50}))
+    another_home(world)
+    assert DEFAULT_VOCABULARY.find("run.more_params", world.run("mine").tags)
+    world.clock.advance(2 * DAY_S)
+    assert names(world, reap(world)(DAY_S, judged=NOTHING)) == ["mine"]
 
 
 def test_children_end_before_their_parents(world: World) -> None:

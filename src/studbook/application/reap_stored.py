@@ -18,6 +18,8 @@ from .project import Project
 from .reap import ReapReport, innermost_first, record_ends
 
 _LEASE_S = 60.0
+_NEEDED = ("run.writer", "run.key", "run.stage")
+_TELLING = (*_NEEDED, "run.ended_by", "run.parent_key")
 _MS = 10**6
 
 
@@ -65,13 +67,15 @@ class ReapStored:
             frozenset({RunStatus.RUNNING}),
             tags={vocabulary.key("run.project"): self._project.name},
             param_fields=frozenset(),
+            fresh=True,
         )
         return list(store.find(query))
 
     def _dead(self, run: StoredRun, latest_ns: int) -> StartedRun | None:
         vocabulary = self._project.vocabulary
-        said = vocabulary.read_all(run.tags, run=run.run_id)
-        if not {"run.writer", "run.key", "run.stage"} <= said.keys() or "run.ended_by" in said:
+        # No others: what is long is in files, and only a mark in its place.
+        said = {name: vocabulary.read(name, run.tags, run=run.run_id) for name in _TELLING}
+        if any(said[name] is None for name in _NEEDED) or said["run.ended_by"] is not None:
             return None
         run_key = RunKey(str(said["run.key"]))
         # What this home delivered is judged by its journal and leases.
@@ -80,7 +84,7 @@ class ReapStored:
         seen_ns = self._seen_ns(run, latest_ns)
         if seen_ns > latest_ns:
             return None
-        parent = said.get("run.parent_key")
+        parent = said["run.parent_key"]
         return StartedRun(
             run_key,
             str(said["run.writer"]),
