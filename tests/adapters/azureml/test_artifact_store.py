@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from azureml_stand_in.faults import LISTING
+from azureml_stand_in.resource_manager import NO_ROLE
 from azureml_stand_in.workspace import Workspace
 from studbook.adapters.azureml.artifact_store import AzureArtifactStore
 from studbook.adapters.azureml.workspace import Workspace as Target
 from studbook.adapters.mlflow.patience import ONCE
-from studbook.domain.errors import RunNotFound
+from studbook.domain.errors import RunNotFound, TrackingDenied
 from studbook.ports.artifact_store import ArtifactStore
 from studbook.ports.contract.artifact_store import (
     ArtifactStoreContract,
@@ -48,3 +50,13 @@ class TestFilesInAWorkspace(ArtifactStoreContract):
 def test_a_run_that_is_not_there_is_told(store: AzureArtifactStore) -> None:
     with pytest.raises(RunNotFound):
         store.list_files("0" * 32)
+
+
+def test_a_missing_role_is_told_with_the_role_that_is_needed(
+    store: AzureArtifactStore, workspace: Workspace, make_run: MakeRun
+) -> None:
+    run_id = make_run()
+    workspace.on(LISTING, NO_ROLE)
+    with pytest.raises(TrackingDenied) as caught:
+        store.list_files(run_id)
+    assert "AzureML Data Scientist" in caught.value.cure

@@ -14,6 +14,7 @@ from ...domain.errors import TrackingError, TrackingUnavailable
 from ..mlflow.errors import answer_error, no_answer, unreadable_answer
 from ..mlflow.repository_run_files import missing
 from ..mlflow.rest_calls import retry_after_s
+from .advice import OF_AZURE
 
 LINK_EXPIRED = "LINK_EXPIRED"
 """`details["code"]` when the blob store does not take a signed address any more."""
@@ -33,7 +34,7 @@ def check_answer(response: Any, *, listing: str | None, writes: bool) -> None:
     if answer.status_code != _OK:
         told = without_queries(answer.body().decode(errors="replace")).encode()
         retry_s = retry_after_s(answer.headers)
-        raise answer_error(answer.status_code, told, retry_after_s=retry_s, writes=writes)
+        raise answer_error(answer.status_code, told, retry_after_s=retry_s, writes=writes, advice=OF_AZURE)
     try:
         content = json.loads(answer.body())
     except ValueError:
