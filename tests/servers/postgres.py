@@ -109,7 +109,7 @@ def postgres() -> Iterator[Postgres]:
         try:
             yield server
         finally:
-            run([binaries / "pg_ctl", "-w", "-D", data, "-m", "fast", "stop"])
+            run([binaries / "pg_ctl", "-w", "-D", data, "-m", "immediate", "stop"])
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
