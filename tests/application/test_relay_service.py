@@ -11,6 +11,7 @@ import pytest
 from studbook.adapters.memory.clock import ManualClock
 from studbook.adapters.memory.delivery_ledger import MemoryDeliveryLedger
 from studbook.adapters.memory.leases import MemoryLeaseFolder, MemoryLeases, MemoryProcesses
+from studbook.application import relay_service
 from studbook.application.reap import ReapDead
 from studbook.application.relay_service import RelayService
 from studbook.application.writer_watch import WriterWatch
@@ -129,7 +130,8 @@ def test_it_ends_the_runs_of_who_dies(serving: Serving) -> None:
     assert serving.forgotten == [serving.world.log.writer]
 
 
-def test_a_second_one_leaves_the_work_to_the_first(serving: Serving) -> None:
+def test_a_second_one_leaves_the_work_to_the_first(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay_service, "_TAKE_OVER_S", 0.01)
     serving.says()
     with serving.ledger.lease(0.0) as held:
         assert held

@@ -36,8 +36,15 @@ class Life:
 
     def __init__(self) -> None:
         self.over = False
+        self._end_threads: Callable[[], None] = lambda: None
+
+    def of(self, book: Studbook) -> Studbook:
+        """The book is used by the process: the threads that keep it alive end first, when the process does."""
+        self._end_threads = book.container.keepalive().close
+        return book
 
     def end(self) -> None:
+        self._end_threads()
         self.over = True
         raise Killed
 
@@ -88,7 +95,7 @@ def dies(
     """A sweep in a process that is killed during `train`; what is left is the storage."""
     sampler = MemorySampler()
     log = Mortal(open_book().container.event_log(), life)
-    doomed = open_book(event_log=log, sampler=MortalSampler(sampler, life))
+    doomed = life.of(open_book(event_log=log, sampler=MortalSampler(sampler, life)))
     with pytest.raises(Killed):
         run_sweep(doomed, train, **changes)
     life.over = False
@@ -330,7 +337,8 @@ def test_nothing_is_done_twice_when_the_executor_only_asks(open_book: OpenBook) 
     life = Life()
     sampler = MemorySampler()
     log = open_book().container.event_log()
-    doomed = open_book(event_log=Mortal(log, life), sampler=MortalSampler(sampler, life), executor=Dying())
+    mortal = {"event_log": Mortal(log, life), "sampler": MortalSampler(sampler, life)}
+    doomed = life.of(open_book(**mortal, executor=Dying()))
     with pytest.raises(Killed):
         run_sweep(doomed, by_x)
     life.over = False

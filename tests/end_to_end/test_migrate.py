@@ -19,7 +19,6 @@ from end_to_end.migration_call import migrate, start
 from faults.waiting import wait_for
 from servers.mlflow_server import Server, bare_app
 from studbook.adapters.mlflow.artifact_store import MlflowArtifactStore
-from studbook.adapters.mlflow.first_start import ensure_database
 from studbook.adapters.mlflow.tracking_store import MlflowTrackingStore
 from studbook.domain.run import RunStatus
 from studbook.domain.store_writes import MetricPoint
@@ -42,19 +41,6 @@ SPECS = [
     Spec("horses", "open", parent=0, status=RunStatus.RUNNING),
     Spec("cows", "in the bin", deleted=True, ended=START + 5),
 ]
-
-
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    database = tmp_path_factory.mktemp("template") / "mlflow.db"
-    ensure_database(database, str(database.parent / "mlartifacts"))
-    return database
-
-
-@pytest.fixture(scope="module")
-def server(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with bare_app(tmp_path_factory.mktemp("server"), empty_database) as running:
-        yield running
 
 
 def opened(uri: str) -> tuple[MlflowTrackingStore, MlflowArtifactStore]:
@@ -85,12 +71,21 @@ def test_memory_to_sqlite_keeps_what_any_store_holds(empty_database: Path) -> No
     check()
 
 
-def test_sqlite_to_sqlite_and_on_to_a_server(empty_database: Path, server: Server, tmp_path: Path) -> None:
+@pytest.fixture
+def empty_server(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server without runs."""
+    with bare_app(tmp_path_factory.mktemp("server"), empty_database) as running:
+        yield running
+
+
+def test_sqlite_to_sqlite_and_on_to_a_server(
+    empty_database: Path, empty_server: Server, tmp_path: Path
+) -> None:
     first = new_database(tmp_path / "first", empty_database)
     store, files = opened(first)
     fill(store, files, SPECS)
     ours = held(store, files)
-    for source, destination in ((first, f"sqlite:///{tmp_path}/made/new.db"), (first, server.uri)):
+    for source, destination in ((first, f"sqlite:///{tmp_path}/made/new.db"), (first, empty_server.uri)):
         code, document, said = migrate(tmp_path, source, destination, "--deleted")
         assert (code, document["copied"], document["equal"], document["runs"]) == (0, 4, True, 4)
         assert document["digests"]["source"] == document["digests"]["destination"]

@@ -32,13 +32,14 @@ from studbook.ports.capabilities import Capabilities
 _PROC = Path("/proc")
 _UNHURRIED_S = 120.0
 _MLFLOW_LIMITS = Capabilities()
+_HURRIED_S = 0.05
 
 
 class FaultHome:
     """`uri` is the folder's SQLite database by default; one that others use too is shared by `experiment`. `limits` are
     those of the backend.
 
-    The tests' own processes wait long for a busy machine.
+    The tests' own processes wait long for a busy machine, and not long before they ask for bytes again.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class FaultHome:
             home=self.home,
             experiment=self.experiment,
             delivery=delivery,
-            overrides={"delivery.exit_timeout": exit_timeout_s},
+            overrides={"delivery.exit_timeout": exit_timeout_s, "retry.transfer_base": _HURRIED_S},
         )
 
     def container(self, home: Path | None = None) -> Container:

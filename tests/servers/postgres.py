@@ -68,6 +68,11 @@ class Postgres:
         return copy
 
 
+def name_of(uri: str) -> str:
+    """The database that the URI names."""
+    return uri.rpartition("/")[2]
+
+
 @contextmanager
 def postgres() -> Iterator[Postgres]:
     """A server that is stopped, and its folder removed, at the end."""
@@ -104,7 +109,7 @@ def postgres() -> Iterator[Postgres]:
         try:
             yield server
         finally:
-            run([binaries / "pg_ctl", "-w", "-D", data, "-m", "fast", "stop"])
+            run([binaries / "pg_ctl", "-w", "-D", data, "-m", "immediate", "stop"])
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

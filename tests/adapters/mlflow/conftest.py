@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from servers.postgres import Postgres
 from studbook.adapters.mlflow.tracking_store import MlflowTrackingStore
 from studbook.ports.capabilities import Capabilities
 from studbook.ports.contract.tracking_examples import RUN_KEY_TAG
 
 SMALL_PAGES = Capabilities(search_page=3)
 StoreMaker = Callable[[], MlflowTrackingStore]
+_numbers = count()
 
 
 @pytest.fixture
@@ -34,3 +36,17 @@ def new_store(empty_database: Path, tmp_path: Path) -> Iterator[StoreMaker]:
     yield make
     for store in made:
         store.close()
+
+
+@pytest.fixture
+def empty(database_server: Postgres) -> str:
+    """The URI of a database without tables."""
+    name = f"empty_{next(_numbers)}"
+    database_server.execute(f'CREATE DATABASE "{name}"')
+    return database_server.uri(name)
+
+
+@pytest.fixture
+def database(new_database: Callable[[], str]) -> str:
+    """The URI of a complete database."""
+    return new_database()

@@ -12,7 +12,7 @@ import psycopg2
 import pytest
 
 from faults.down import no_server
-from servers.postgres import Postgres
+from servers.postgres import Postgres, name_of
 from studbook.adapters.mlflow.backend import Backend
 from studbook.adapters.mlflow.checkup import mlflow_checkup
 from studbook.adapters.mlflow.database_checkup import DatabaseCheckup
@@ -30,24 +30,6 @@ _numbers = count()
 def looked(uri: str, root: Path) -> dict[str, Row]:
     found = Diagnose([("backend", lambda: mlflow_checkup(uri, str(root)))])()
     return {row.check: row for row in found.rows}
-
-
-def name_of(uri: str) -> str:
-    return uri.rpartition("/")[2]
-
-
-@pytest.fixture
-def empty(database_server: Postgres) -> str:
-    """The URI of a database without tables."""
-    name = f"unlooked_{next(_numbers)}"
-    database_server.execute(f'CREATE DATABASE "{name}"')
-    return database_server.uri(name)
-
-
-@pytest.fixture
-def database(new_database: Callable[[], str]) -> str:
-    """The URI of a complete database."""
-    return new_database()
 
 
 @pytest.fixture

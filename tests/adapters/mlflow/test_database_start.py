@@ -5,15 +5,13 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
-from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 
 import psycopg2
 import pytest
 
 from servers.mlflow_server import free_port
-from servers.postgres import Postgres
+from servers.postgres import Postgres, name_of
 from studbook.adapters.mlflow import database_start
 from studbook.adapters.mlflow.backend import Backend
 from studbook.adapters.mlflow.database_start import ensure_tables
@@ -32,31 +30,11 @@ from studbook.ports.contract.tracking_examples import RUN_KEY_TAG, fresh_name, i
 from studbook.ports.run_query import ANY_STATUS, RunQuery
 
 HERE = Path(__file__).parent
-_numbers = count()
 
 
 def make(uri: str) -> None:
     """Make sure of the tables."""
     ensure_tables(with_driver(uri), "/nowhere")
-
-
-def name_of(uri: str) -> str:
-    """The database that the URI names."""
-    return uri.rpartition("/")[2]
-
-
-@pytest.fixture
-def empty(database_server: Postgres) -> str:
-    """The URI of a database without tables."""
-    name = f"empty_{next(_numbers)}"
-    database_server.execute(f'CREATE DATABASE "{name}"')
-    return database_server.uri(name)
-
-
-@pytest.fixture
-def database(new_database: Callable[[], str]) -> str:
-    """The URI of a complete database."""
-    return new_database()
 
 
 def test_eight_processes_at_once_all_finish_their_runs_and_plain_mlflow_finds_them(

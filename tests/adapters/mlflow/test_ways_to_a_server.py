@@ -9,6 +9,7 @@ from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+from urllib3.exceptions import InsecureRequestWarning
 
 from faults.http_faults import Answer, FaultyProxy
 from servers.certificates import self_signed, serving
@@ -83,7 +84,8 @@ def test_certificates_need_not_be_looked_at(
     secure: FaultyProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(INSECURE, "true")
-    works(secure.uri, tmp_path)
+    with pytest.warns(InsecureRequestWarning):
+        works(secure.uri, tmp_path)
 
 
 def test_a_certificates_file_that_is_not_there_is_named(
