@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-newest check bench docs clean
+.PHONY: help demo test test-newest test-live check bench docs clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -18,6 +18,7 @@ help:
 	@echo "make demo    a study from sweep to acquired model, in demo/"
 	@echo "make test    all tests"
 	@echo "make test-newest    those of the MLflow adapter, with the newest MLflow, in an environment of its own"
+	@echo "make test-live    those of Azure ML, in the real workspace of STUDBOOK_TEST_AZURE_URI"
 	@echo "make check   format, lint, types, architecture"
 	@echo "make bench   the benchmarks, side by side with the peers"
 	@echo "make docs    the generated tables of docs/"
@@ -51,6 +52,10 @@ test: $(STAMP) $(POSTGRES) $(AZURITE)
 
 test-newest: $(NEWEST)/.installed $(POSTGRES)
 	$(NEWEST)/bin/pytest -n 2 $(NEWEST_TESTS) $(TEST_ARGS)
+
+# It writes to the workspace, and archives what it made.
+test-live: $(STAMP)
+	$(BIN)/pytest -m live tests/live $(TEST_ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff format --check

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -123,6 +124,8 @@ def test_the_settings_files_shown_are_accepted(tmp_path: Path, page: Path) -> No
     }
     for name, text in files.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
+    workspace = {"subscription_id": "s", "resource_group": "g", "workspace_name": "w"}
+    (tmp_path / "config.json").write_text(json.dumps(workspace), encoding="utf-8")  # as it is downloaded
     load_settings(tmp_path, environ={})
 
 
