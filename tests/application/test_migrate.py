@@ -353,6 +353,14 @@ class TestVerification:
         assert "cannot be read" in difference.what[0]
 
 
+def test_names_that_uploads_left_without_bytes_are_no_files(world: World) -> None:
+    (run_id,) = fill(world.source, world.source_files, [FULL])
+    world.source_files.taken[run_id] = {"dir/died.bin"}
+    world.run()
+    (copy,) = copies(world)
+    assert {file.path for file in world.files.list_files(copy.run_id)} == set(FULL.files)
+
+
 class TestPlan:
     def test_a_plan_counts_and_writes_nothing(self, world: World) -> None:
         fill(world.source, world.source_files, [FULL, Spec(), Spec(deleted=True)])
