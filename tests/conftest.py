@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from azureml_stand_in.azurite import azurite
@@ -29,6 +30,13 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 # A shell ignores the interruption of what it runs in the background, and tests would hand that on to what they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _own_set_up_of_structlog() -> Iterator[None]:
+    """What a test makes of structlog ends with it; `capture_logs`, too, leaves it configured."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

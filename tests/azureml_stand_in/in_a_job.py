@@ -16,7 +16,8 @@ from servers.mlflow_server import Server
 def in_a_job(
     workspace: Workspace, server: Server, *, by_name: bool = False, life_s: int = LIFE_S
 ) -> Iterator[Job]:
-    """The job. What the plugin remembers of its token is forgotten afterwards."""
+    """The job. What the plugin remembers of its token is forgotten afterwards, and
+    its thread that renews tokens is stopped."""
     from azureml.mlflow._common._authentication.azureml_token_authentication import AzureMLTokenAuthentication
 
     job = open_job(workspace, URI, server.uri, by_name=by_name, life_s=life_s)
@@ -28,3 +29,6 @@ def in_a_job(
         yield job
     AzureMLTokenAuthentication._registered_auth.clear()
     AzureMLTokenAuthentication._host_clientbase.clear()
+    if AzureMLTokenAuthentication._daemon is not None:
+        AzureMLTokenAuthentication._daemon.stop()
+        AzureMLTokenAuthentication._daemon = None

@@ -200,10 +200,11 @@ class Workspace(FaultyProxy):
 
 @dataclass(frozen=True)
 class StandIn:
-    """A workspace, and the variables that lead this process's clients to it."""
+    """A workspace, the variables that lead this process's clients to it, and the MLflow server behind it."""
 
     workspace: Workspace
     variables: Mapping[str, str]
+    behind: str
 
 
 @contextmanager
@@ -221,6 +222,7 @@ def stand_in(mlflow: str, blobs: Blobs, folder: Path) -> Iterator[StandIn]:
                 "AZURE_CLIENT_ID": "00000000-0000-0000-0000-00000000000c",
                 "AZURE_CLIENT_SECRET": SECRET,
             },
+            mlflow,
         )
 
 

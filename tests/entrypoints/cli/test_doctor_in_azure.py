@@ -38,7 +38,8 @@ def test_a_probe_run_shows_that_the_workspace_takes_writes(
     assert found.code == 0, found.out
     assert list(found.checks)[-7:] == _ROWS
     assert "put in the bin" in found.checks["write"]["found"]
-    assert EXPERIMENT.encode() in b"".join(one.body for one in workspace.requests("/experiments/create"))
+    assert workspace.requests(rf"/experiments/get-by-name\?experiment_name={EXPERIMENT}")
+    assert workspace.requests("/runs/create")
     assert workspace.requests("/artifacts/batch/metadata")
     assert workspace.requests("/runs/delete")
     assert azure.variables["AZURE_CLIENT_SECRET"] not in found.out + found.err
