@@ -10,6 +10,7 @@ from .candidate import UNKNOWN_FAMILY
 from .candidates import serve
 from .config import SelectionConfig
 from .gather import gather
+from .joining import distinct
 from .metric import MetricSpec
 from .objective import resolve_objective
 from .order import ascending, median, newest_first, round12
@@ -77,7 +78,7 @@ def choose_champions(
     hides the others.
     """
     plan = config.plan(experiments)
-    inputs = gather(runs, plan, screen_unmeasured=False, warnings=warnings)
+    inputs = gather(distinct(runs), plan, screen_unmeasured=False, warnings=warnings)
     objective = resolve_objective(inputs.pool.trials, plan.policy.objective)
     report = champions_of(inputs.pool, plan, objective)
     return ChampionReport(
@@ -139,6 +140,8 @@ def champions_of(pool: Pool, plan: SelectionPlan, objective: MetricSpec | None) 
 
 @dataclass(frozen=True, slots=True)
 class _Study:
+    """Valid trials of one study, the best one first."""
+
     schema: KeySchema
     study_key: str
     trials: tuple[RunView, ...]
@@ -151,17 +154,12 @@ class _Study:
         return float(run.metrics[self.objective.name])
 
     @property
-    def ordered(self) -> list[RunView]:
-        direction = self.objective.direction
-        return sorted(self.trials, key=lambda run: (ascending(self.value(run), direction), newest_first(run)))
-
-    @property
     def best(self) -> RunView:
-        return self.ordered[0]
+        return self.trials[0]
 
     @property
     def stable_score(self) -> float:
-        return round12(median([self.value(run) for run in self.ordered[: self.k]]))
+        return round12(median([self.value(run) for run in self.trials[: self.k]]))
 
     @property
     def order(self) -> tuple[float, float, tuple[int, int, int, str], str, int]:
@@ -204,6 +202,10 @@ class _Study:
 def _studies(trials: Sequence[RunView], objective: MetricSpec, plan: SelectionPlan) -> list[_Study]:
     """The studies of a family by schema and key: equal key texts of two schemas never merge."""
     config, schemas = plan.policy.champions, plan.scope.schemas
+
+    def best_first(run: RunView) -> tuple[float, tuple[int, int, int, str]]:
+        return ascending(float(run.metrics[objective.name]), objective.direction), newest_first(run)
+
     grouped: dict[tuple[KeySchema, str], list[RunView]] = {}
     for run in trials:
         if run.key_schema is not None and run.study_key is not None:
@@ -212,7 +214,7 @@ def _studies(trials: Sequence[RunView], objective: MetricSpec, plan: SelectionPl
         _Study(
             schema=schema,
             study_key=study_key,
-            trials=tuple(members),
+            trials=tuple(sorted(members, key=best_first)),
             objective=objective,
             eligible=len(members) >= config.min_trials,
             k=min(config.top_k, config.min_trials),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..run import RunStatus
@@ -10,7 +10,7 @@ from ..run_view import KeySchema, RunView
 from ..stage import Stage
 from ..stored_run import Lifecycle
 from .inputs import Inputs, QuerySet, Screened, ScreenedReason, set_digest
-from .joining import distinct, join
+from .joining import join
 from .measurement import spread_name
 from .metric import MetricFrom
 from .objective import resolve_objective
@@ -27,20 +27,20 @@ _QUERIED = (Stage.TRIAL, Stage.REFIT, Stage.BENCHMARK)
 
 
 def gather(
-    runs: Iterable[RunView],
+    runs: Sequence[RunView],
     plan: SelectionPlan,
     *,
     list_screened: int = 100,
     screen_unmeasured: bool = True,
     warnings: Iterable[SelectionWarning] = (),
 ) -> Inputs:
-    """The inputs of a decision.
+    """The inputs of a decision from distinct runs.
 
     Runs that fail checks 1 to 3 are screened: counted, digested, listed up to `list_screened` a reason. So
     are, unless `screen_unmeasured` is off, trials that no benchmark names when the policy needs one. `warnings` are
     those that the runs came with.
     """
-    known = join(distinct(runs))
+    known = join(runs)
     check_prefixes(plan.scope, (run.study_key for run in known if run.study_key))
     split = _Split()
     for run in known:
