@@ -184,7 +184,8 @@ class _Reading:
     def _with_value(
         self, table: str, key: str, values: Sequence[str], limit: int | None = None
     ) -> Iterator[str]:
-        where = f"key = ? AND {any_of('value', values)}"
+        column = self._unindexed("key") if limit is None else "key"
+        where = f"{column} = ? AND {any_of('value', values)}"
         rows = self._session.rows(table, "run_uuid", where, [key, *values], limit=limit, many=True)
         return (run_id for (run_id,) in rows)
 
@@ -295,10 +296,14 @@ class _Reading:
     def _rows_by_scan(self, table: str, columns: str, keys: Iterable[str] | None) -> Iterator[Row]:
         """One pass over the table: by a key's index every row is a jump, and many keys are more jumps than rows."""
         wanted = sorted(keys or ())
-        # The sign keeps SQLite from the index; other databases decide by their statistics.
-        column = "+key" if self._session.is_sqlite else "key"
-        where = any_of(column, wanted) if wanted else "1 = 1"
+        where = any_of(self._unindexed("key"), wanted) if wanted else "1 = 1"
         return self._session.rows(table, f"run_uuid, key, {columns}", where, wanted, many=True)
+
+    def _unindexed(self, column: str) -> str:
+        """The column for a pass over the whole table: a sign keeps SQLite from the index; other databases decide by
+        their statistics.
+        """
+        return f"+{column}" if self._session.is_sqlite else column
 
     def _runs_in_store(self) -> int:
         ((number,),) = self._session.rows("runs", "count(*)", "1 = 1", ())
