@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 
@@ -31,14 +31,21 @@ def distinct(runs: Iterable[RunView]) -> list[RunView]:
     return [by_ref[ref] for ref in sorted(by_ref)]
 
 
-def join(known: Sequence[RunView]) -> list[RunView]:
-    """The runs, one a ref, with edges as refs, and what they lack taken from where it is recorded.
+def given_up(runs: list[RunView]) -> Iterator[RunView]:
+    """The runs, each let go of here when it is its turn: of very many, whoever copies them holds none twice."""
+    runs.reverse()
+    while runs:
+        yield runs.pop()
+
+
+def join(runs: Iterable[RunView]) -> list[RunView]:
+    """Distinct runs with edges as refs, and what they lack taken from where it is recorded.
 
     Key schema, objectives and family of a trial or refit come from its sweep; the key schema of a refit or
     benchmark that still has none from the run it names, else from the trial with the same keys.
     """
-    names = _Names({run.ref: run for run in known})
-    joined = [_from_sweep(_edges(run, names), names.by_ref) for run in known]
+    names = _Names({run.ref: run for run in runs})
+    joined = [_from_sweep(_edges(run, names), names.by_ref) for run in names.by_ref.values()]
     if all(run.key_schema for run in joined if run.stage in _NAMING):
         return joined
     by_ref = {run.ref: run for run in joined}
