@@ -115,8 +115,12 @@ class _Tags:
 
     def under(self, prefix: str) -> Mapping[str, str]:
         """The texts of all names with the prefix, by what follows it."""
-        names = self._vocabulary.names_under(prefix) & self.values.keys()
-        return {name.removeprefix(prefix): str(self.values[name]) for name in sorted(names)} or NOTHING
+        names = self._vocabulary.names_under(prefix)
+        if names.isdisjoint(self.values):
+            return NOTHING
+        return {
+            name.removeprefix(prefix): str(self.values[name]) for name in sorted(names & self.values.keys())
+        }
 
     def params(self, wanted: frozenset[str] | None) -> Mapping[str, object]:
         typed = self.values.get("trial.params")
@@ -124,7 +128,9 @@ class _Tags:
             typed = self._run.params
         if not isinstance(typed, dict):
             raise self._malformed("trial.params", "no mapping")
-        return {name: value for name, value in typed.items() if wanted is None or name in wanted} or NOTHING
+        if wanted is None:
+            return dict(typed)
+        return {name: typed[name] for name in sorted(wanted & typed.keys())} or NOTHING
 
     def environment(self) -> Mapping[str, str]:
         fields = self.values.get("benchmark.environment")

@@ -17,7 +17,7 @@ from .order import ascending, median, newest_first, round12
 from .plan import SelectionPlan
 from .pool import Pool
 from .refit_mapping import RefitMapping
-from .rejection import Rejection, RejectionReason
+from .rejection import Rejection, RejectionReason, in_order
 from .screen import TrialChecks, screen
 from .sweep_trials import service_best_differs
 from .warning import SelectionWarning, WarningCode, merge_warnings
@@ -85,7 +85,7 @@ def choose_champions(
         champions=report.champions,
         skipped=report.skipped,
         groups=report.groups,
-        rejected=tuple(sorted((*report.rejected, *inputs.screened_rejections()), key=lambda r: r.order)),
+        rejected=tuple(in_order((*report.rejected, *inputs.screened_rejections()))),
         warnings=merge_warnings((*report.warnings, *inputs.screened.warnings)),
     )
 
@@ -133,7 +133,7 @@ def champions_of(pool: Pool, plan: SelectionPlan, objective: MetricSpec | None) 
         tuple(champions),
         tuple(sorted(skipped)),
         tuple(groups),
-        tuple(sorted(rejected, key=lambda r: r.order)),
+        tuple(in_order(rejected)),
         merge_warnings(warnings),
     )
 

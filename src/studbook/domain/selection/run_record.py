@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..run import RunStatus
-from ..run_view import NOTHING, ArtifactState, KeySchema, RunView
+from ..run_view import ArtifactState, KeySchema, RunView
 from ..stage import Stage
 from ..stored_run import Lifecycle
 from .measurement import ITERATIONS
@@ -59,7 +59,7 @@ def trimmed(run: RunView, metrics: frozenset[str]) -> RunView:
         trial_state=run.trial_state,
         error=run.error,
         artifact_state=run.artifact_state,
-        params={name: str(run.params[name]) for name in PARAMS if name in run.params} or NOTHING,
+        params=run.params and {name: str(run.params[name]) for name in PARAMS if name in run.params},
         metrics={
             name: _number(value)
             for name, value in run.metrics.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -52,16 +53,14 @@ def trial_identity(run: RunView) -> TrialIdentity:
     return (run.key_schema, run.study_key, run.trial_key, "" if run.trial_key else run.ref)
 
 
-def repeated(trials: Iterable[RunView]) -> dict[TrialIdentity, list[RunView]]:
+def repeated(trials: Sequence[RunView]) -> dict[TrialIdentity, list[RunView]]:
     """The trials of which there are several runs, with these runs. Of very many trials, most are run once."""
-    first: dict[TrialIdentity, RunView] = {}
-    several: dict[TrialIdentity, list[RunView]] = {}
+    runs_by_key = Counter(run.trial_key for run in trials)
+    found: dict[TrialIdentity, list[RunView]] = {}
     for run in trials:
-        identity = trial_identity(run)
-        earlier = first.setdefault(identity, run)
-        if earlier is not run:
-            several.setdefault(identity, [earlier]).append(run)
-    return several
+        if run.trial_key and runs_by_key[run.trial_key] > 1:
+            found.setdefault(trial_identity(run), []).append(run)
+    return {identity: runs for identity, runs in found.items() if len(runs) > 1}
 
 
 @dataclass(frozen=True, slots=True)
