@@ -10,7 +10,7 @@ from ..run import RunStatus
 from ..run_view import KeySchema, RunView
 from ..stage import Stage
 from ..stored_run import Lifecycle
-from .inputs import Inputs, QuerySet, RunSet, Screened, ScreenedReason, set_digest
+from .inputs import Inputs, QuerySet, RunSet, Screened, ScreenedReason
 from .joining import join
 from .measurement import spread_name
 from .metric import MetricFrom
@@ -158,10 +158,11 @@ def _metrics_read(plan: SelectionPlan) -> frozenset[str]:
 
 
 def _tally(runs: list[RunView], listed: int) -> ScreenedReason:
+    found = RunSet.of(runs)
     return ScreenedReason(
-        count=len(runs),
+        count=found.count,
         trials=sum(run.stage is Stage.TRIAL for run in runs),
-        digest=set_digest(runs),
+        digest=found.digest,
         listed=tuple(nsmallest(listed, (run.ref for run in runs))),
     )
 

@@ -142,6 +142,14 @@ class RunSet:
     count: int = 0
     total: int = 0
 
+    @classmethod
+    def of(cls, runs: Iterable[RunView]) -> RunSet:
+        """The set of these runs."""
+        found = cls()
+        for run in runs:
+            found.add(run)
+        return found
+
     def add(self, run: RunView) -> None:
         """Count the run in."""
         text = f"{run.ref}\0{'' if run.ended_at is None else run.ended_at}"
@@ -152,14 +160,6 @@ class RunSet:
     def digest(self) -> str:
         """The sum as 64 hex."""
         return f"{self.total % 2**256:064x}"
-
-
-def set_digest(runs: Iterable[RunView]) -> str:
-    """The digest of a `RunSet`."""
-    found = RunSet()
-    for run in runs:
-        found.add(run)
-    return found.digest
 
 
 def reasons_json(reasons: Mapping[RejectionReason, ScreenedReason]) -> dict[str, Any]:
