@@ -22,6 +22,8 @@ _USERS_OWN = frozenset({"mlflow.note.content"})
 _KEY = re.compile(r"[A-Za-z0-9_.]{1,100}")
 _REMEMBERED = 256
 """So many different texts of a key are parsed once: most tags of most runs say one of a few things."""
+_LONGEST_REMEMBERED = 256
+"""In characters: those that repeat are short, and long ones would be kept for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,7 @@ class Vocabulary:
             value = parsed.get(text)
             if value is None:
                 value = self._parse(tag, key, text, run)
-                if len(parsed) < _REMEMBERED:
+                if len(parsed) < _REMEMBERED and len(text) <= _LONGEST_REMEMBERED:
                     parsed[text] = value
             values[tag.name] = value
         return values
