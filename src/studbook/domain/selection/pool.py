@@ -62,13 +62,12 @@ class Pool:
         return _index((run.trial_key, run) for run in (*self.refits, *self.other_refits))
 
     def _related(self, runs: list[RunView]) -> list[RunView]:
-        related: dict[str, RunView] = {}
-        for run in runs:
-            for refit in (
-                *self._refits_by_link.get(run.ref, ()),
-                *self._refits_by_key.get(run.trial_key or "", ()),
-            ):
-                related[refit.ref] = refit
+        by_link, by_key = self._refits_by_link, self._refits_by_key
+        related = {
+            refit.ref: refit
+            for run in runs
+            for refit in (*by_link.get(run.ref, ()), *by_key.get(run.trial_key or "", ()))
+        }
         return sorted(related.values(), key=newest_first)
 
 
