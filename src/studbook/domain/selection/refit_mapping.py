@@ -142,7 +142,9 @@ def artifact_run(mapping: RefitMapping, requirement: RefitRequirement) -> Artifa
 
 def verdicts(mapping: RefitMapping) -> str:
     """What was considered, as one line."""
-    return ", ".join(f"{ref} {verdict}" for ref, verdict in mapping.considered) or "no refit run names it"
+    if not mapping.considered:
+        return "no refit run names it"
+    return ", ".join(f"{ref} {verdict}" for ref, verdict in mapping.considered)
 
 
 @dataclass(frozen=True, slots=True)
