@@ -30,6 +30,7 @@ from studbook.domain.keys import (
     RunKey,
     StudyFamilyKey,
     StudyKey,
+    TrialKey,
 )
 from studbook.domain.product_events import BenchmarkMeasured, BenchmarkStarted, Lineage
 from studbook.domain.projection import project
@@ -46,9 +47,13 @@ EXPERIMENT = f"{PROJECT}-hpo"
 FIRST_MS = 1_700_000_000_000
 
 _REFIT_EVERY = 100
-_OBJECTIVES = (("score", "maximize"),)
 _STUDY = StudyKey.of({"name": "bench"})
-_FAMILY = StudyFamilyKey.of({"name": "bench"})
+_OF_STUDY: dict[str, Any] = {
+    "study_key": _STUDY,
+    "family_key": StudyFamilyKey.of({"name": "bench"}),
+    "model_family": "svm",
+    "objectives": (("score", "maximize"),),
+}
 _COPIED = 1_000
 
 Rows = Iterator[tuple[Any, ...]]
@@ -167,62 +172,41 @@ def _events(runs: int) -> Iterator[tuple[RunKey, Event]]:
         }
         key = trial_key(_STUDY, params)
         trial = of_trial(PROJECT, key, 1)
-        yield trial.key, _started(trial)
-        yield (
-            trial.key,
-            TrialStarted(
-                study_key=_STUDY,
-                family_key=_FAMILY,
-                model_family="svm",
-                objectives=_OBJECTIVES,
-                trial_key=key,
-                number=number,
-                params=params,
-            ),
-        )
         score = number * 7919 % 10_007 / 10_007
         metrics = {f"m{i}": score / (i + 1) for i in range(5)}
-        yield (
-            trial.key,
+        yield from _run(
+            trial,
+            TrialStarted(trial_key=key, number=number, params=params, **_OF_STUDY),
             TrialCompleted(number=number, trial_key=key, values={"score": score}, metrics=metrics),
         )
-        yield trial.key, RunEnded(ending=Ending.finished())
         if number < related:
-            yield from _refit(trial.key, number, params)
+            yield from _refit(trial.key, key, number, params)
 
 
-def _refit(trial: RunKey, number: int, params: dict[str, JsonValue]) -> Iterator[tuple[RunKey, Event]]:
-    key = trial_key(_STUDY, params)
+def _refit(
+    trial: RunKey, key: TrialKey, number: int, params: dict[str, JsonValue]
+) -> Iterator[tuple[RunKey, Event]]:
     protocol = ProtocolKey.of({"name": "bench"})
     refit = of_refit(PROJECT, key, protocol, 1)
-    yield refit.key, _started(refit)
-    yield (
-        refit.key,
-        RefitStarted(
-            study_key=_STUDY,
-            family_key=_FAMILY,
-            study_name="bench",
-            model_family="svm",
-            objectives=_OBJECTIVES,
-            data_key=DataKey.of({"name": "bench"}),
-            eval_key=EvalKey.of({"name": "bench"}),
-            data_mode="declared",
-            trial_run=trial,
-            trial_key=key,
-            trial_number=number,
-            protocol=protocol,
-            reason="requested",
-            validation="none",
-            params=params,
-            settings={},
-        ),
+    started = RefitStarted(
+        study_name="bench",
+        data_key=DataKey.of({"name": "bench"}),
+        eval_key=EvalKey.of({"name": "bench"}),
+        data_mode="declared",
+        trial_run=trial,
+        trial_key=key,
+        trial_number=number,
+        protocol=protocol,
+        reason="requested",
+        validation="none",
+        params=params,
+        settings={},
+        **_OF_STUDY,
     )
-    yield refit.key, RunEnded(ending=Ending.finished())
+    yield from _run(refit, started)
     benchmark_key = BenchmarkKey.of({"subject": str(refit.key)})
-    benchmark = of_benchmark(PROJECT, benchmark_key, 1)
-    yield benchmark.key, _started(benchmark)
-    yield (
-        benchmark.key,
+    yield from _run(
+        of_benchmark(PROJECT, benchmark_key, 1),
         BenchmarkStarted(
             benchmark_key=benchmark_key,
             config=BenchmarkConfigKey.of({"name": "bench"}),
@@ -232,14 +216,13 @@ def _refit(trial: RunKey, number: int, params: dict[str, JsonValue]) -> Iterator
             settings={},
             lineage=Lineage(source="refit", trial=trial, refit=refit.key),
         ),
+        BenchmarkMeasured(benchmark_key=benchmark_key, metrics={"batch_1_mean_ms": 1.0 + number % 7}),
     )
-    measured = BenchmarkMeasured(benchmark_key=benchmark_key, metrics={"batch_1_mean_ms": 1.0 + number % 7})
-    yield benchmark.key, measured
-    yield benchmark.key, RunEnded(ending=Ending.finished())
 
 
-def _started(identity: RunIdentity) -> RunStarted:
-    return RunStarted(
+def _run(identity: RunIdentity, *told: Event) -> Iterator[tuple[RunKey, Event]]:
+    """A run from its start to its end."""
+    started = RunStarted(
         project=identity.project,
         stage=identity.stage,
         subject=identity.subject,
@@ -248,3 +231,5 @@ def _started(identity: RunIdentity) -> RunStarted:
         experiment=EXPERIMENT,
         version="0",
     )
+    for event in (started, *told, RunEnded(ending=Ending.finished())):
+        yield identity.key, event

@@ -75,7 +75,7 @@ def stored(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         )
         batch = RecordBatch(tags=dict(written))
         store.record(run_id, spill(batch, run_id, store.capabilities, artifacts))
-        return read_run(join(store.get_run(run_id), artifacts)).params
+        return dict(read_run(join(store.get_run(run_id), artifacts)).params)
 
     yield through
     store.close()

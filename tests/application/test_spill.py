@@ -142,5 +142,5 @@ def test_an_altered_mark_is_told(mark: str) -> None:
 
 
 def test_what_another_program_wrote_stays() -> None:
-    run = _run({"p": "spill: the beans"}, {"t": "spill:over"})
+    run = _run({"p": "spill: the beans"}, {"t": "spill:over", "u": "see spill:sha256:00"})
     assert join(run, MemoryArtifactStore()) == run

@@ -158,6 +158,17 @@ def test_a_remapping_that_is_unknown_shared_or_unportable_is_refused(
         DEFAULT_VOCABULARY.remapped(keys, aliases)
 
 
+def test_a_malformed_value_is_told_each_time_that_all_tags_are_read() -> None:
+    for _ in range(2):
+        with pytest.raises(MalformedRun, match=r"run r: tag 'studbook\.attempt' is no int"):
+            DEFAULT_VOCABULARY.read_all({"studbook.attempt": "one"}, run="r")
+
+
+def test_more_different_texts_than_are_remembered_are_read_all_the_same() -> None:
+    numbers = [DEFAULT_VOCABULARY.read_all({"studbook.attempt": str(n)}) for n in range(1_000)]
+    assert numbers == [{"run.attempt": n} for n in range(1_000)]
+
+
 def test_legacy_keys_are_read_only_when_asked_for() -> None:
     tags = {"code.project": "old"}
     assert DEFAULT_VOCABULARY.read("run.project", tags) is None
@@ -172,3 +183,4 @@ def test_reading_all_tags_at_once_is_reading_each(data: st.DataObject, some: lis
     tags = {"users own": "x", **present, **{key: str(stage) for key, stage in data.draw(stages).items()}}
     each = {tag.name: ours.read(tag.name, tags) for tag in TAGS if ours.find(tag.name, tags)}
     assert ours.read_all(tags) == each
+    assert ours.read_all(tags) == each  # what is remembered is what was parsed

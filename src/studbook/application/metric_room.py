@@ -34,8 +34,11 @@ class _More(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    last: list[_Row] = []
-    files: list[tuple[str, int]] = []
+    last: tuple[_Row, ...] = ()
+    files: tuple[tuple[str, int], ...] = ()
+
+
+_NO_MORE = _More()
 
 
 def fitted_metrics(
@@ -126,7 +129,7 @@ def _read(digest: str, run: StoredRun, files: FileSource) -> Iterator[MetricPoin
 def _more(run: StoredRun, vocabulary: Vocabulary) -> _More:
     found = vocabulary.read(MORE_METRICS, run.tags, run=run.run_id)
     try:
-        return _More() if found is None else _More.model_validate(found)
+        return _NO_MORE if found is None else _More.model_validate(found)
     except ValidationError as error:
         raise MalformedRun(
             f"run {run.run_id}: tag {vocabulary.key(MORE_METRICS)!r} tells of no metrics",

@@ -96,8 +96,8 @@ class SelectModel:
         `ReadSweepJobs` raises; then nothing is stored.
         """
         inputs = self._read(changes, sweeps)
-        config, runs = inputs.config, inputs.runs
-        result = select(runs, config, inputs.experiments, inputs.warnings)
+        config = inputs.config
+        result = select(inputs.runs, config, inputs.experiments, inputs.warnings)
         if dry_run:
             return Decision(result, "")
         known = self._catalog.find(
@@ -109,7 +109,7 @@ class SelectModel:
         if recorded and config.record.mode is RecordMode.REUSE:
             newest = max(recorded, key=lambda run: run.attempt)
             return Decision(result, newest.ref, reused=True, delivered=self._catalog)
-        return Decision(result, self._store(config, result, runs, known), delivered=self._catalog)
+        return Decision(result, self._store(config, result, known), delivered=self._catalog)
 
     def _experiments(self, config: SelectionConfig) -> tuple[str, ...]:
         """Where decisions are recorded: those of the project, and the one of the settings, if it is there yet."""
@@ -123,12 +123,12 @@ class SelectModel:
         self,
         config: SelectionConfig,
         result: SelectionResult,
-        runs: tuple[RunView, ...],
         known: tuple[RunView, ...],
     ) -> RunKey:
         first = of_selection(self._opening.project.name, result.selection_key, attempt=1)
         identity = next_attempt(first, known, self._claims)
-        winner = self._whole(runs, result.winner.artifact_run)
+        # Of the runs, only what decisions need was read.
+        winner = self._catalog.by_ref(f"run:{result.locations[result.winner.artifact_run]}")
         started = self._opening.started(
             identity, {"selection": result.selection_key}, experiment=config.record.experiment
         )
@@ -160,11 +160,6 @@ class SelectModel:
             shutil.rmtree(folder, ignore_errors=True)
         self._recorder.record(identity.key, started, selected, logged, RunEnded(ending=Ending.finished()))
         return identity.key
-
-    def _whole(self, runs: tuple[RunView, ...], ref: str) -> RunView:
-        """The run with all its fields; of the runs, only what decisions need was read."""
-        found = next(run for run in runs if run.ref == ref)
-        return self._catalog.by_ref(f"run:{found.run_id}")
 
 
 def _readable(run: RunView) -> bool:

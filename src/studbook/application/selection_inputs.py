@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from ..domain.errors import PolicyInvalid
 from ..domain.run_view import KeySchema, RunView
 from ..domain.selection.config import SelectionConfig
 from ..domain.selection.fields import READ
+from ..domain.selection.joining import given_up
 from ..domain.selection.warning import SelectionWarning
 from ..domain.stage import Stage
 from ..domain.sweep_job import AzureSweep
@@ -21,16 +22,25 @@ _STAGES = (Stage.SWEEP, Stage.TRIAL, Stage.REFIT, Stage.BENCHMARK)
 
 @dataclass(frozen=True, slots=True)
 class DecisionInputs:
-    """The settings of a decision, the runs that it is made from, and the warnings that those came with."""
+    """The settings of a decision, the runs that it is made from, the experiments that hold any of them, and the
+    warnings that they came with. The runs are given once: of very many, a decision keeps a shorter copy only.
+    """
 
     config: SelectionConfig
-    runs: tuple[RunView, ...]
+    runs: Iterator[RunView]
+    experiments: tuple[str, ...]
     warnings: tuple[SelectionWarning, ...] = ()
 
-    @property
-    def experiments(self) -> tuple[str, ...]:
-        """The experiments that hold any of the runs."""
-        return experiments_of(self.runs)
+    @classmethod
+    def of(
+        cls,
+        config: SelectionConfig,
+        runs: Iterable[RunView],
+        warnings: tuple[SelectionWarning, ...] = (),
+    ) -> DecisionInputs:
+        """The inputs of these runs."""
+        held = list(runs)
+        return cls(config, given_up(held), experiments_of(held), warnings)
 
 
 class ReadInputs:
@@ -48,10 +58,10 @@ class ReadInputs:
         """
         if not sweeps:
             config = changed(self._config, changes)
-            return DecisionInputs(config, scope_runs(config, self._catalog))
+            return DecisionInputs.of(config, scope_runs(config, self._catalog))
         config = changed_for_sweeps(self._config, changes)
         trials = self._sweep_jobs(sweeps)
-        return DecisionInputs(config, trials.runs, trials.warnings)
+        return DecisionInputs.of(config, trials.runs, trials.warnings)
 
 
 def changed(config: SelectionConfig, changes: Mapping[str, Any]) -> SelectionConfig:

@@ -61,7 +61,8 @@ def join(run: StoredRun, artifacts: FileSource) -> StoredRun:
 
     What only looks like a mark is another program's value, and stays.
     """
-    if not any(text.startswith(_OURS) for values in (run.tags, run.params) for text in values.values()):
+    # All texts at once: of very many runs, a loop over the texts of each takes longer than their parsing.
+    if _OURS not in "\n".join((*run.tags.values(), *run.params.values())):
         return run
     return replace(run, tags=_restore(run, run.tags, artifacts), params=_restore(run, run.params, artifacts))
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from functools import lru_cache
+from typing import Any
 
 from .errors import MalformedRun
 from .legacy_run import read_legacy_run
 from .manifest import ArtifactKind
 from .recorded_values import param_text
-from .run_view import ArtifactState, KeySchema, RunView
+from .run_view import NOTHING, ArtifactState, KeySchema, RunView
 from .stage import Stage
 from .stored_run import StoredRun
 from .tag_table import SCHEMA
@@ -56,8 +58,8 @@ def read_run(
         ended_at=run.ended_at_ms,
         parent=tags.text("run.parent_key") or (f"run:{run.parent_id}" if run.parent_id else None),
         family=tags.text("study.model_family"),
-        study_key=tags.text("study.key"),
-        family_key=tags.text("study.family_key"),
+        study_key=_one(tags.text("study.key")),
+        family_key=_one(tags.text("study.family_key")),
         trial_key=tags.text("trial.key"),
         trial_number=tags.number("trial.number"),
         key_schema=KeySchema.V3,
@@ -77,7 +79,7 @@ def read_run(
         metrics=run.metrics,
         folds=fold_values(run.metrics, objective or (objectives[0][0] if objectives else None)),
         lineage=tags.under("lineage."),
-        tags=run.tags if params is None else {},
+        tags=run.tags if params is None else NOTHING,
     )
 
 
@@ -87,6 +89,12 @@ def fold_values(metrics: Mapping[str, float], objective: str | None) -> tuple[fl
     while objective is not None and (value := metrics.get(f"{objective}_fold_{len(values)}")) is not None:
         values.append(value)
     return tuple(values)
+
+
+@lru_cache(maxsize=1_000)
+def _one(value: Hashable) -> Any:
+    """The first of equal values, for all of them: the runs of a study say the same of it."""
+    return value
 
 
 class _Tags:
@@ -99,29 +107,35 @@ class _Tags:
 
     def text(self, name: str) -> str | None:
         value = self.values.get(name)
-        return None if value is None else str(value)
+        return value if value is None or type(value) is str else str(value)
 
     def number(self, name: str) -> int | None:
         value = self.values.get(name)
         return value if isinstance(value, int) else None
 
-    def under(self, prefix: str) -> dict[str, str]:
+    def under(self, prefix: str) -> Mapping[str, str]:
         """The texts of all names with the prefix, by what follows it."""
-        names = self._vocabulary.names_under(prefix) & self.values.keys()
-        return {name.removeprefix(prefix): str(self.values[name]) for name in sorted(names)}
+        names = self._vocabulary.names_under(prefix)
+        if names.isdisjoint(self.values):
+            return NOTHING
+        return {
+            name.removeprefix(prefix): str(self.values[name]) for name in sorted(names & self.values.keys())
+        }
 
-    def params(self, wanted: frozenset[str] | None) -> dict[str, object]:
+    def params(self, wanted: frozenset[str] | None) -> Mapping[str, object]:
         typed = self.values.get("trial.params")
         if typed is None:
             typed = self._run.params
         if not isinstance(typed, dict):
             raise self._malformed("trial.params", "no mapping")
-        return {name: value for name, value in typed.items() if wanted is None or name in wanted}
+        if wanted is None:
+            return dict(typed)
+        return {name: typed[name] for name in sorted(wanted & typed.keys())} or NOTHING
 
-    def environment(self) -> dict[str, str]:
+    def environment(self) -> Mapping[str, str]:
         fields = self.values.get("benchmark.environment")
         if fields is None:
-            return {}
+            return NOTHING
         if not isinstance(fields, dict):
             raise self._malformed("benchmark.environment", "no mapping")
         return {name: param_text(value) for name, value in fields.items() if value is not None}
@@ -132,7 +146,8 @@ class _Tags:
             return ()
         if not isinstance(pairs, list):
             raise self._malformed("study.objectives", "no list")
-        return tuple(self._objective(pair) for pair in pairs)
+        found: tuple[tuple[str, str], ...] = _one(tuple(self._objective(pair) for pair in pairs))
+        return found
 
     def _objective(self, pair: object) -> tuple[str, str]:
         match pair:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from .run import RunStatus
 from .stage import Stage
 from .stored_run import Lifecycle
+
+NOTHING: Mapping[str, Any] = {}
+"""What a run has none of: one object for all runs, as most of very many have no environment, artifacts or lineage."""
 
 
 class ArtifactState(StrEnum):
@@ -60,18 +65,18 @@ class RunView:
     protocol_fp: str | None = None
     subject: str | None = None
     benchmark_key: str | None = None
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     objectives: tuple[tuple[str, str], ...] = ()
     trial_state: str | None = None
     end_reason: str | None = None
     error: str | None = None
     artifact_state: ArtifactState = ArtifactState.UNKNOWN
-    artifacts: dict[str, str] = field(default_factory=dict)
-    params: dict[str, object] = field(default_factory=dict)
-    metrics: dict[str, float] = field(default_factory=dict)
+    artifacts: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    params: Mapping[str, object] = field(default_factory=lambda: NOTHING)
+    metrics: Mapping[str, float] = field(default_factory=lambda: NOTHING)
     folds: tuple[float, ...] = ()
-    lineage: dict[str, str] = field(default_factory=dict)
-    tags: dict[str, str] = field(default_factory=dict)
+    lineage: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    tags: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     dataset_version: str | None = None
     service_best: str | None = None
     url: str | None = field(default=None, compare=False)

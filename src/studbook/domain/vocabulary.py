@@ -20,6 +20,10 @@ MOST_TAGS = 36
 _BACKEND_PREFIXES = ("mlflow.", "azureml.")
 _USERS_OWN = frozenset({"mlflow.note.content"})
 _KEY = re.compile(r"[A-Za-z0-9_.]{1,100}")
+_REMEMBERED = 256
+"""So many different texts of a key are parsed once: most tags of most runs say one of a few things."""
+_LONGEST_REMEMBERED = 256
+"""In characters: those that repeat are short, and long ones would be kept for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class Vocabulary:
     _groups: dict[str, frozenset[str]] = field(init=False, repr=False, compare=False)
     _written: frozenset[str] = field(init=False, repr=False, compare=False)
     _owners: dict[str, tuple[Tag, tuple[str, ...]]] = field(init=False, repr=False, compare=False)
+    _parsed: dict[str, dict[str, object]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         by_name = {tag.name: tag for tag in self.tags}
@@ -68,6 +73,7 @@ class Vocabulary:
             for rank, key in enumerate(keys)
         }
         object.__setattr__(self, "_owners", owners)
+        object.__setattr__(self, "_parsed", {key: {} for key in owners})
 
     def remapped(
         self, keys: Mapping[str, str], aliases: Mapping[str, Iterable[str]] | None = None
@@ -138,14 +144,20 @@ class Vocabulary:
     def read_all(self, tags: Mapping[str, str], *, run: str | None = None) -> dict[str, object]:
         """Every declared tag that is there, by name, typed: `read` for all names, in one pass over the tags.
 
-        Raises MalformedRun.
+        Runs share the values, which must not be changed. Raises MalformedRun.
         """
         values: dict[str, object] = {}
         for key, text in tags.items():
             owner = self._owners.get(key)
             if owner is None or (owner[1] and any(earlier in tags for earlier in owner[1])):
                 continue
-            values[owner[0].name] = self._parse(owner[0], key, text, run)
+            tag, parsed = owner[0], self._parsed[key]
+            value = parsed.get(text)
+            if value is None:
+                value = self._parse(tag, key, text, run)
+                if len(parsed) < _REMEMBERED and len(text) <= _LONGEST_REMEMBERED:
+                    parsed[text] = value
+            values[tag.name] = value
         return values
 
     def _parse(self, tag: Tag, key: str, text: str, run: str | None) -> object:

@@ -105,7 +105,7 @@ def from_tables(store: MlflowTrackingStore, query: RunQuery) -> list[StoredRun]:
     assert store._tables is not None
     found = store._tables.find(query)
     assert found is not None
-    return found
+    return list(found)
 
 
 def comparable(runs: list[StoredRun]) -> list[str]:

@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 
 from studbook.domain.errors import NoCandidate, PolicyInputMissing, SelectionError
 from studbook.domain.run import RunStatus
-from studbook.domain.run_view import RunView
+from studbook.domain.run_view import KeySchema, RunView
 from studbook.domain.selection.champions import choose_champions
 from studbook.domain.selection.config import SelectionConfig
+from studbook.domain.selection.joining import given_up
+from studbook.domain.selection.rejection import Rejection, RejectionReason, in_order
 from studbook.domain.selection.replay import ReplayVerdict, replay
 from studbook.domain.selection.result import SelectionResult
+from studbook.domain.selection.screen import TrialIdentity, repeated, trial_identity
 from studbook.domain.selection.select import select
 from studbook.domain.stored_run import Lifecycle
 
@@ -190,3 +193,39 @@ def test_nothing_but_selection_errors_is_raised(make: Any, table: list[Row], pol
     odd = [replace(run, ref=f"odd-{run.ref}") for run in strange]
     with suppress(SelectionError):
         select([*runs, *odd], SelectionConfig(policy=policy))
+
+
+@given(st.lists(st.tuples(st.sampled_from(KeySchema), *[st.sampled_from([None, "", "a", "b"])] * 2)))
+def test_repeated_trials_are_those_with_the_identity_of_another(
+    make: Any, told: list[tuple[KeySchema, str | None, str | None]]
+) -> None:
+    trials = [
+        make.trial(str(number), 0.5, key_schema=schema, study_key=study, trial_key=trial)
+        for number, (schema, study, trial) in enumerate(told)
+    ]
+    groups: dict[TrialIdentity, list[RunView]] = {}
+    for run in trials:
+        groups.setdefault(trial_identity(run), []).append(run)
+    assert repeated(trials) == {identity: runs for identity, runs in groups.items() if len(runs) > 1}
+
+
+@given(
+    st.lists(
+        st.builds(
+            Rejection,
+            st.sampled_from("abc"),
+            st.sampled_from(RejectionReason),
+            st.sampled_from(["", "\0", "d"]),
+        )
+    )
+)
+def test_rejections_are_ordered_by_reason_then_ref(rejections: list[Rejection]) -> None:
+    assert in_order(rejections) == sorted(rejections, key=lambda r: (r.reason, r.ref, r.detail))
+
+
+@given(rows)
+def test_runs_that_are_given_up_are_given_once_and_in_order(make: Any, table: list[Row]) -> None:
+    runs = build(make, table)
+    held = list(runs)
+    assert list(given_up(held)) == runs
+    assert held == []

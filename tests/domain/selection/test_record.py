@@ -14,7 +14,7 @@ from studbook.domain.run import RunStatus
 from studbook.domain.run_view import RunView
 from studbook.domain.selection.config import SelectionConfig
 from studbook.domain.selection.explain import explain_winner
-from studbook.domain.selection.inputs import Inputs, set_digest, sha256
+from studbook.domain.selection.inputs import Inputs, RunSet, sha256
 from studbook.domain.selection.rejection import RejectionReason
 from studbook.domain.selection.replay import ReplayVerdict, replay
 from studbook.domain.selection.select import select
@@ -67,8 +67,9 @@ def test_backend_ids_stay_outside_the_body(runs: list[RunView], choose: Any) -> 
 
 
 def test_the_digest_of_a_set_does_not_depend_on_order(runs: list[RunView]) -> None:
-    assert set_digest(runs) == set_digest(runs[::-1]) != set_digest(runs[1:])
-    assert len(set_digest(runs[:1])) == 64
+    assert RunSet.of(runs) == RunSet.of(runs[::-1])
+    assert RunSet.of(runs).digest != RunSet.of(runs[1:]).digest
+    assert len(RunSet.of(runs[:1]).digest) == 64
 
 
 def test_a_run_that_starts_changes_nothing_and_one_that_finishes_does(

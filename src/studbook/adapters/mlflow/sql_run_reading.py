@@ -11,6 +11,8 @@ import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -72,12 +74,12 @@ class SqlRunReader:
         self._engine: Engine | None = None
         self._usable = False
 
-    def find(self, query: RunQuery) -> list[StoredRun] | None:
+    def find(self, query: RunQuery) -> Iterator[StoredRun] | None:
         """All matches in the query's order, with the fields that it asks for, read in one transaction; None where the
         tables are not there yet, or not those that we know, which is logged once.
         """
         if translate.cannot_match(query):
-            return []
+            return iter(())
         return self._read(lambda session: _Reading(session, query).answer())
 
     def experiments(self) -> tuple[str, ...] | None:
@@ -141,13 +143,13 @@ class _Reading:
         self._experiments = self._named_experiments()
         self._equal = _equalities(query)
 
-    def answer(self) -> list[StoredRun]:
+    def answer(self) -> Iterator[StoredRun]:
         runs = self._matches() if self._experiments else {}
         ordered = sorted(runs, key=self._sort_key(runs))[: self._query.limit]
         asked = {run_id: runs[run_id] for run_id in ordered}
         self._read_fields(asked)
-        # Taken out one by one, so that no run is held twice.
-        return [_stored(run_id, asked.pop(run_id)) for run_id in ordered]
+        # All is read; each run is made, and given up here, when it is its turn, so that none is held twice.
+        return (_stored(run_id, asked.pop(run_id)) for run_id in ordered)
 
     def _named_experiments(self) -> dict[int, str]:
         found: dict[int, str] = {}
@@ -182,7 +184,8 @@ class _Reading:
     def _with_value(
         self, table: str, key: str, values: Sequence[str], limit: int | None = None
     ) -> Iterator[str]:
-        where = f"key = ? AND {any_of('value', values)}"
+        column = self._unindexed("key") if limit is None else "key"
+        where = f"{column} = ? AND {any_of('value', values)}"
         rows = self._session.rows(table, "run_uuid", where, [key, *values], limit=limit, many=True)
         return (run_id for (run_id,) in rows)
 
@@ -195,17 +198,14 @@ class _Reading:
 
     def _kept(self, rows: Iterable[Row]) -> Iterator[tuple[str, _Found]]:
         """The runs of the experiments, lifecycles and statuses that are asked for."""
-        query = self._query
-        for run_id, experiment_id, name, status, lifecycle, started, ended in rows:
-            experiment = self._experiments.get(experiment_id)
-            if experiment is None or lifecycle not in query.lifecycles:
+        lifecycles = {lifecycle.value: lifecycle for lifecycle in self._query.lifecycles}
+        for run_id, experiment_id, name, status, text, started, ended in rows:
+            experiment, lifecycle = self._experiments.get(experiment_id), lifecycles.get(text)
+            if experiment is None or lifecycle is None:
                 continue
             known = read_status(status)
-            if known in query.statuses:
-                yield (
-                    run_id,
-                    _Found(experiment, name, known, Lifecycle(lifecycle), started or 0, ended or None),
-                )
+            if known in self._query.statuses:
+                yield run_id, _Found(experiment, name, known, lifecycle, started or 0, ended or None)
 
     def _checked(self, runs: _Runs) -> _Runs:
         """Those of few runs that meet all conditions."""
@@ -221,23 +221,21 @@ class _Reading:
         query = self._query
         self._read_tags(runs, query.tag_fields)
         texts = _Pool()
-        for run_id, key, value in self._rows("params", "value", query.param_fields, runs):
-            if run := runs.get(run_id):
-                run.params[texts.one(key)] = texts.one(value)
+        for run, rows in _by_run(self._rows("params", "value", query.param_fields, runs), runs):
+            for _, key, value in rows:
+                run.params[texts[key]] = texts[value]
         self._read_metrics(runs, query.metric_fields)
 
     def _read_tags(self, runs: _Runs, fields: frozenset[str] | None) -> None:
         """The tags, and what MLflow keeps in tags of its own."""
         texts = _Pool()
         wanted = None if fields is None else fields | {PARENT_TAG}
-        for run_id, key, value in self._rows("tags", "value", wanted, runs):
-            run = runs.get(run_id)
-            if run is None:
-                continue
-            if key == PARENT_TAG:
-                run.parent_id = value
-            if fields is None or key in fields:
-                run.tags[texts.one(key)] = texts.one(value)
+        for run, rows in _by_run(self._rows("tags", "value", wanted, runs), runs):
+            for _, key, value in rows:
+                if key == PARENT_TAG:
+                    run.parent_id = value
+                if fields is None or key in fields:
+                    run.tags[texts[key]] = texts[value]
         nameless = {run_id: run for run_id, run in runs.items() if not run.name}
         for run_id, _, value in self._rows("tags", "value", frozenset({NAME_TAG}), nameless):
             if run_id in nameless:
@@ -246,10 +244,10 @@ class _Reading:
     def _read_metrics(self, runs: _Runs, fields: frozenset[str] | None) -> None:
         texts = _Pool()
         missing: dict[str, dict[str, tuple[int, int]]] = {}
-        rows = self._rows("latest_metrics", "value, is_nan, step, timestamp", fields, runs)
-        for run_id, key, value, is_nan, step, timestamp in rows:
-            if run := runs.get(run_id):
-                run.metrics[texts.one(key)] = math.nan if is_nan else canonical_value(value)
+        found = self._rows("latest_metrics", "value, is_nan, step, timestamp", fields, runs)
+        for run, rows in _by_run(found, runs):
+            for run_id, key, value, is_nan, step, timestamp in rows:
+                run.metrics[texts[key]] = math.nan if is_nan else canonical_value(value)
                 if is_nan:
                     missing.setdefault(key, {})[run_id] = (step, timestamp)
         for key, points in missing.items():
@@ -298,10 +296,14 @@ class _Reading:
     def _rows_by_scan(self, table: str, columns: str, keys: Iterable[str] | None) -> Iterator[Row]:
         """One pass over the table: by a key's index every row is a jump, and many keys are more jumps than rows."""
         wanted = sorted(keys or ())
-        # The sign keeps SQLite from the index; other databases decide by their statistics.
-        column = "+key" if self._session.is_sqlite else "key"
-        where = any_of(column, wanted) if wanted else "1 = 1"
+        where = any_of(self._unindexed("key"), wanted) if wanted else "1 = 1"
         return self._session.rows(table, f"run_uuid, key, {columns}", where, wanted, many=True)
+
+    def _unindexed(self, column: str) -> str:
+        """The column for a pass over the whole table: a sign keeps SQLite from the index; other databases decide by
+        their statistics.
+        """
+        return f"+{column}" if self._session.is_sqlite else column
 
     def _runs_in_store(self) -> int:
         ((number,),) = self._session.rows("runs", "count(*)", "1 = 1", ())
@@ -312,19 +314,20 @@ class _Reading:
         return lambda run_id: (sign * runs[run_id].started_at_ms, run_id)
 
 
-class _Pool:
+class _Pool(dict[str, str]):
     """Gives equal texts back as one object, up to a number of different ones: stores repeat themselves."""
 
-    def __init__(self) -> None:
-        self._texts: dict[str, str] = {}
+    def __missing__(self, text: str) -> str:
+        if len(self) < _POOLED:
+            self[text] = text
+        return text
 
-    def one(self, text: str) -> str:
-        known = self._texts.get(text)
-        if known is None:
-            if len(self._texts) < _POOLED:
-                self._texts[text] = text
-            return text
-        return known
+
+def _by_run(rows: Iterator[Row], runs: _Runs) -> Iterator[tuple[_Found, Iterator[Row]]]:
+    """The rows with their runs, which are looked up once for rows that follow each other, as most do."""
+    for run_id, of_run in groupby(rows, key=itemgetter(0)):
+        if run := runs.get(run_id):
+            yield run, of_run
 
 
 def _equalities(query: RunQuery) -> list[tuple[str, str, tuple[str, ...]]]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Row = tuple[Any, ...]
 
 _BUSY_TIMEOUT_S = 20.0
-_CACHE_KB = 65_536
+_CACHE_KB = 8_192
 _FETCHED = 5_000
 
 

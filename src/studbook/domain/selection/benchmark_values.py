@@ -14,7 +14,7 @@ from .measurement import measure
 from .metric import MetricFrom, MetricSpec
 from .order import newest_first
 from .refit_mapping import LEGACY_SCHEMAS
-from .rejection import Rejection, RejectionReason
+from .rejection import Rejection, RejectionReason, in_order
 from .screen import screen_benchmarks
 from .sections import BenchmarkRule, OnIncomparable
 from .warning import SelectionWarning, WarningCode
@@ -67,7 +67,7 @@ def measure_benchmarks(
     environment = environments.get(chosen or "", {})
     return BenchmarkReport(
         measurements=measurements,
-        rejected=tuple(sorted(rejected, key=lambda r: r.order)),
+        rejected=tuple(in_order(rejected)),
         environment=environment,
         environment_fp=chosen,
         warnings=(*assigned.warnings, *_unknown_fields(environment, measurements)),

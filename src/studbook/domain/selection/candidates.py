@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ..errors import RefitMissing
 from ..run_view import ArtifactState, RunView
 from .candidate import Candidate, Measurement
 from .metric import OBJECTIVE, MetricFrom, MetricSpec
 from .order import standard_error
 from .plan import SelectionPlan
 from .pool import Pool
-from .refit_mapping import ArtifactRun, RefitMapping, artifact_run, verdicts
+from .refit_mapping import ArtifactRun, RefitMapping, RefitRequirement, artifact_run, verdicts
 from .rejection import Rejection, RejectionReason
 from .sections import ArtifactRequirement
 from .warning import SelectionWarning, WarningCode
@@ -55,10 +54,10 @@ def build_candidates(
 
 def serve(trial: RunView, mapping: RefitMapping, pool: Pool, plan: SelectionPlan) -> ArtifactRun | Rejection:
     """The run whose files would be served, or why there is none (checks 10 and 11)."""
-    try:
-        served = artifact_run(mapping, plan.policy.refit.requirement)
-    except RefitMissing:
+    requirement = plan.policy.refit.requirement
+    if requirement is RefitRequirement.REQUIRED and mapping.refit is None:
         return Rejection(trial.ref, RejectionReason.REFIT_MISSING, verdicts(mapping), step="refit")
+    served = artifact_run(mapping, requirement)
     state = pool.run(served.ref).artifact_state
     demanded = plan.policy.artifact
     if demanded is ArtifactRequirement.IGNORE or state is ArtifactState.AVAILABLE:

@@ -10,13 +10,14 @@ from .candidate import UNKNOWN_FAMILY
 from .candidates import serve
 from .config import SelectionConfig
 from .gather import gather
+from .joining import distinct
 from .metric import MetricSpec
 from .objective import resolve_objective
 from .order import ascending, median, newest_first, round12
 from .plan import SelectionPlan
 from .pool import Pool
 from .refit_mapping import RefitMapping
-from .rejection import Rejection, RejectionReason
+from .rejection import Rejection, RejectionReason, in_order
 from .screen import TrialChecks, screen
 from .sweep_trials import service_best_differs
 from .warning import SelectionWarning, WarningCode, merge_warnings
@@ -77,14 +78,14 @@ def choose_champions(
     hides the others.
     """
     plan = config.plan(experiments)
-    inputs = gather(runs, plan, screen_unmeasured=False, warnings=warnings)
+    inputs = gather(distinct(runs), plan, screen_unmeasured=False, warnings=warnings)
     objective = resolve_objective(inputs.pool.trials, plan.policy.objective)
     report = champions_of(inputs.pool, plan, objective)
     return ChampionReport(
         champions=report.champions,
         skipped=report.skipped,
         groups=report.groups,
-        rejected=tuple(sorted((*report.rejected, *inputs.screened_rejections()), key=lambda r: r.order)),
+        rejected=tuple(in_order((*report.rejected, *inputs.screened_rejections()))),
         warnings=merge_warnings((*report.warnings, *inputs.screened.warnings)),
     )
 
@@ -132,13 +133,15 @@ def champions_of(pool: Pool, plan: SelectionPlan, objective: MetricSpec | None) 
         tuple(champions),
         tuple(sorted(skipped)),
         tuple(groups),
-        tuple(sorted(rejected, key=lambda r: r.order)),
+        tuple(in_order(rejected)),
         merge_warnings(warnings),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Study:
+    """Valid trials of one study, the best one first."""
+
     schema: KeySchema
     study_key: str
     trials: tuple[RunView, ...]
@@ -151,17 +154,12 @@ class _Study:
         return float(run.metrics[self.objective.name])
 
     @property
-    def ordered(self) -> list[RunView]:
-        direction = self.objective.direction
-        return sorted(self.trials, key=lambda run: (ascending(self.value(run), direction), newest_first(run)))
-
-    @property
     def best(self) -> RunView:
-        return self.ordered[0]
+        return self.trials[0]
 
     @property
     def stable_score(self) -> float:
-        return round12(median([self.value(run) for run in self.ordered[: self.k]]))
+        return round12(median([self.value(run) for run in self.trials[: self.k]]))
 
     @property
     def order(self) -> tuple[float, float, tuple[int, int, int, str], str, int]:
@@ -204,6 +202,10 @@ class _Study:
 def _studies(trials: Sequence[RunView], objective: MetricSpec, plan: SelectionPlan) -> list[_Study]:
     """The studies of a family by schema and key: equal key texts of two schemas never merge."""
     config, schemas = plan.policy.champions, plan.scope.schemas
+
+    def best_first(run: RunView) -> tuple[float, tuple[int, int, int, str]]:
+        return ascending(float(run.metrics[objective.name]), objective.direction), newest_first(run)
+
     grouped: dict[tuple[KeySchema, str], list[RunView]] = {}
     for run in trials:
         if run.key_schema is not None and run.study_key is not None:
@@ -212,7 +214,7 @@ def _studies(trials: Sequence[RunView], objective: MetricSpec, plan: SelectionPl
         _Study(
             schema=schema,
             study_key=study_key,
-            trials=tuple(members),
+            trials=tuple(sorted(members, key=best_first)),
             objective=objective,
             eligible=len(members) >= config.min_trials,
             k=min(config.top_k, config.min_trials),

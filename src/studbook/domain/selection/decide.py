@@ -19,7 +19,7 @@ from .metric import MetricFrom, MetricSpec
 from .objective import resolve_objective
 from .order import round12
 from .plan import SelectionPlan
-from .rejection import Rejection, RejectionReason, funnel
+from .rejection import Rejection, RejectionReason, funnel, in_order
 from .result import Contender, SelectionResult, values_of, winner_of
 from .screen import key_fault, screen
 from .sections import CandidatesFrom
@@ -42,7 +42,7 @@ def decide(inputs: Inputs) -> SelectionResult:
     ready = [_with_benchmarks(c, report) for c in built.kept if not _unmeasured(c, report, plan)]
     rejected = [*rejected, *_keyless_refits(pool.refits), *built.rejected, *report.rejected]
     ready, incomplete = _complete(ready, plan, metrics)
-    rejected = sorted((*rejected, *incomplete), key=lambda r: r.order)
+    rejected = in_order((*rejected, *incomplete))
     counts = _funnel(inputs, rejected)
     if not ready:
         raise no_candidate(inputs, rejected, counts, metrics)

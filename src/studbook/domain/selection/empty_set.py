@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from ..errors import NoCandidate, PolicyInputMissing, SelectionError
 from .inputs import Inputs
 from .metric import OBJECTIVE, MetricFrom, MetricSpec
-from .rejection import Rejection, RejectionReason, widest_gap
+from .rejection import Rejection, RejectionReason, in_order, widest_gap
 
 _SAMPLES = 3
 
@@ -115,7 +115,7 @@ def _samples(inputs: Inputs, rejected: Sequence[Rejection]) -> dict[str, list[st
         reason.value: list(found.listed[:_SAMPLES])
         for reason, found in sorted(inputs.screened.reasons.items())
     }
-    for rejection in sorted(rejected, key=lambda r: r.order):
+    for rejection in in_order(rejected):
         listed = samples.setdefault(rejection.reason.value, [])
         if len(listed) < _SAMPLES:
             listed.append(f"{rejection.ref}: {rejection.detail}" if rejection.detail else rejection.ref)

@@ -10,7 +10,6 @@ READ = RunFields(
         {
             "run.schema",
             "run.key",
-            "run.project",
             "run.stage",
             "run.attempt",
             "run.parent_key",

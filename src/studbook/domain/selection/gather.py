@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from heapq import nsmallest
 
 from ..run import RunStatus
 from ..run_view import KeySchema, RunView
 from ..stage import Stage
 from ..stored_run import Lifecycle
-from .inputs import Inputs, QuerySet, Screened, ScreenedReason, set_digest
-from .joining import distinct, join
+from .inputs import Inputs, QuerySet, RunSet, Screened, ScreenedReason
+from .joining import join
 from .measurement import spread_name
 from .metric import MetricFrom
 from .objective import resolve_objective
@@ -34,37 +35,46 @@ def gather(
     screen_unmeasured: bool = True,
     warnings: Iterable[SelectionWarning] = (),
 ) -> Inputs:
-    """The inputs of a decision.
+    """The inputs of a decision from distinct runs.
 
     Runs that fail checks 1 to 3 are screened: counted, digested, listed up to `list_screened` a reason. So
     are, unless `screen_unmeasured` is off, trials that no benchmark names when the policy needs one. `warnings` are
     those that the runs came with.
     """
-    known = join(distinct(runs))
-    check_prefixes(plan.scope, (run.study_key for run in known if run.study_key))
-    split = _Split()
-    for run in known:
-        if run.stage in _QUERIED and out_of_scope(run, plan.scope) is None:
-            split.add(_assume(run, plan, split), plan)
+    split = _Split.of(join(runs), plan)
     plan = _with_objective(plan, split)
-    cited = _cited(known, split)
     if screen_unmeasured and plan.policy.needs_benchmark:
-        split.screen_trials(unmeasured_trials(split.pool(cited), plan))
-    return split.inputs(plan, cited, list_screened, warnings)
+        split.screen_trials(unmeasured_trials(split.pool(), plan))
+    return split.inputs(plan, list_screened, warnings)
 
 
 @dataclass(slots=True)
 class _Split:
-    """Runs in scope: those that take part, and those that are screened, by reason."""
+    """Runs in scope: those that take part, those that are screened, by reason, and those that a refit names and that
+    do not take part: the link needs them to be there.
+    """
 
     taking_part: dict[str, RunView] = field(default_factory=dict)
     screened: dict[RejectionReason, list[RunView]] = field(default_factory=dict)
-    finished: dict[Stage, list[RunView]] = field(default_factory=lambda: {stage: [] for stage in _QUERIED})
+    finished: dict[Stage, RunSet] = field(default_factory=lambda: {stage: RunSet() for stage in _QUERIED})
     assumed: set[str] = field(default_factory=set)
+    cited: tuple[RunView, ...] = ()
+
+    @classmethod
+    def of(cls, known: Sequence[RunView], plan: SelectionPlan) -> _Split:
+        check_prefixes(plan.scope, (run.study_key for run in known if run.study_key))
+        split = cls()
+        for run in known:
+            if run.stage in _QUERIED and out_of_scope(run, plan.scope) is None:
+                split.add(_assume(run, plan, split), plan)
+        refits = (run for run in split.taking_part.values() if run.stage is Stage.REFIT)
+        named = {refit.refit_of for refit in refits if refit.refit_of} - split.taking_part.keys()
+        split.cited = tuple(run for run in known if run.ref in named)
+        return split
 
     def add(self, run: RunView, plan: SelectionPlan) -> None:
         if _usable(run) and run.stage is not None:
-            self.finished[run.stage].append(run)
+            self.finished[run.stage].add(run)
         if fault := not_taking_part(run, plan.scope):
             self.screened.setdefault(fault[0], []).append(run)
         else:
@@ -74,7 +84,7 @@ class _Split:
         for ref, reason in reasons.items():
             self.screened.setdefault(reason, []).append(self.taking_part.pop(ref))
 
-    def pool(self, cited: list[RunView]) -> Pool:
+    def pool(self) -> Pool:
         stages: dict[Stage | None, list[RunView]] = {}
         for run in self.taking_part.values():
             stages.setdefault(run.stage, []).append(run)
@@ -82,41 +92,35 @@ class _Split:
             trials=tuple(stages.get(Stage.TRIAL, ())),
             refits=tuple(stages.get(Stage.REFIT, ())),
             benchmarks=tuple(stages.get(Stage.BENCHMARK, ())),
-            cited=tuple(cited),
+            cited=self.cited,
         )
 
-    def inputs(
-        self,
-        plan: SelectionPlan,
-        cited: list[RunView],
-        list_screened: int,
-        warnings: Iterable[SelectionWarning],
-    ) -> Inputs:
+    def inputs(self, plan: SelectionPlan, list_screened: int, warnings: Iterable[SelectionWarning]) -> Inputs:
+        """What the decision reads; the runs are given up for it."""
+        screened = self._screened(list_screened, warnings)
         names = _metrics_read(plan)
         experiments = plan.scope.experiments
-        everyone = [run for found in self.screened.values() for run in found]
         return Inputs(
             plan=plan,
-            runs=tuple(trimmed(self.taking_part[ref], names) for ref in sorted(self.taking_part)),
-            cited=tuple(sorted((stub(run) for run in cited), key=lambda run: run.ref)),
+            runs=tuple(trimmed(self.taking_part.pop(ref), names) for ref in sorted(self.taking_part)),
+            cited=tuple(sorted((stub(run) for run in self.cited), key=lambda run: run.ref)),
             candidate_set=tuple(
-                QuerySet(stage, experiments, len(found), set_digest(found))
+                QuerySet(stage, experiments, found.count, found.digest)
                 for stage, found in self.finished.items()
             ),
-            screened=Screened(
-                reasons={
-                    reason: _tally(found, list_screened) for reason, found in sorted(self.screened.items())
-                },
-                open_studies=tuple(
-                    sorted({run.study_key for run in everyone if _running(run) and run.study_key})
-                ),
-                refits=tuple(
-                    trimmed(run, frozenset())
-                    for run in sorted(everyone, key=lambda run: run.ref)
-                    if run.stage is Stage.REFIT and not _usable(run)
-                ),
-                warnings=merge_warnings((*self._warnings(), *warnings)),
+            screened=screened,
+        )
+
+    def _screened(self, listed: int, warnings: Iterable[SelectionWarning]) -> Screened:
+        everyone = [run for found in self.screened.values() for run in found]
+        refits = [run for run in everyone if run.stage is Stage.REFIT and not _usable(run)]
+        return Screened(
+            reasons={reason: _tally(found, listed) for reason, found in sorted(self.screened.items())},
+            open_studies=tuple(
+                sorted({run.study_key for run in everyone if _running(run) and run.study_key})
             ),
+            refits=tuple(trimmed(run, frozenset()) for run in sorted(refits, key=lambda run: run.ref)),
+            warnings=merge_warnings((*self._warnings(), *warnings)),
         )
 
     def _warnings(self) -> tuple[SelectionWarning, ...]:
@@ -144,14 +148,6 @@ def _assume(run: RunView, plan: SelectionPlan, split: _Split) -> RunView:
     return replace(run, key_schema=KeySchema(plan.scope.assume_schema))
 
 
-def _cited(known: list[RunView], split: _Split) -> list[RunView]:
-    """Runs that a refit names and that do not take part: the link needs them to be there."""
-    by_ref = {run.ref: run for run in known}
-    refits = (run for run in split.taking_part.values() if run.stage is Stage.REFIT)
-    named = {refit.refit_of for refit in refits if refit.refit_of} - split.taking_part.keys()
-    return [by_ref[ref] for ref in named if ref in by_ref]
-
-
 def _metrics_read(plan: SelectionPlan) -> frozenset[str]:
     names = {plan.policy.objective.metric or "", *plan.policy.benchmark.required_metrics}
     for _, spec in plan.policy.metrics:
@@ -162,11 +158,12 @@ def _metrics_read(plan: SelectionPlan) -> frozenset[str]:
 
 
 def _tally(runs: list[RunView], listed: int) -> ScreenedReason:
+    found = RunSet.of(runs)
     return ScreenedReason(
-        count=len(runs),
+        count=found.count,
         trials=sum(run.stage is Stage.TRIAL for run in runs),
-        digest=set_digest(runs),
-        listed=tuple(sorted(run.ref for run in runs)[:listed]),
+        digest=found.digest,
+        listed=tuple(nsmallest(listed, (run.ref for run in runs))),
     )
 
 

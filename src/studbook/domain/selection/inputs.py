@@ -135,13 +135,31 @@ def sha256(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def set_digest(runs: Iterable[RunView]) -> str:
-    """Σ SHA-256(ref NUL ended_at) mod 2²⁵⁶, 64 hex: the same in any order."""
-    total = 0
-    for run in runs:
+@dataclass(slots=True)
+class RunSet:
+    """How many runs were added, and Σ SHA-256(ref NUL ended_at) mod 2²⁵⁶ of them: the same in any order."""
+
+    count: int = 0
+    total: int = 0
+
+    @classmethod
+    def of(cls, runs: Iterable[RunView]) -> RunSet:
+        """The set of these runs."""
+        found = cls()
+        for run in runs:
+            found.add(run)
+        return found
+
+    def add(self, run: RunView) -> None:
+        """Count the run in."""
         text = f"{run.ref}\0{'' if run.ended_at is None else run.ended_at}"
-        total += int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")
-    return f"{total % 2**256:064x}"
+        self.count += 1
+        self.total += int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")
+
+    @property
+    def digest(self) -> str:
+        """The sum as 64 hex."""
+        return f"{self.total % 2**256:064x}"
 
 
 def reasons_json(reasons: Mapping[RejectionReason, ScreenedReason]) -> dict[str, Any]:

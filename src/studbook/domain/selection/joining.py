@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 
 from ..run import RunStatus
 from ..run_view import KeySchema, RunView
@@ -12,6 +13,8 @@ from ..stored_run import Lifecycle
 from .order import newest_first
 
 DECISIVE = frozenset({Stage.SWEEP, Stage.TRIAL, Stage.REFIT, Stage.BENCHMARK})
+_NAMING = (Stage.REFIT, Stage.BENCHMARK)
+"""Runs of these name the run that they are about."""
 
 
 def distinct(runs: Iterable[RunView]) -> list[RunView]:
@@ -28,16 +31,23 @@ def distinct(runs: Iterable[RunView]) -> list[RunView]:
     return [by_ref[ref] for ref in sorted(by_ref)]
 
 
+def given_up(runs: list[RunView]) -> Iterator[RunView]:
+    """The runs, each let go of here when it is its turn: of very many, whoever copies them holds none twice."""
+    runs.reverse()
+    while runs:
+        yield runs.pop()
+
+
 def join(runs: Iterable[RunView]) -> list[RunView]:
-    """The runs with edges as refs, and what they lack taken from where it is recorded.
+    """Distinct runs with edges as refs, and what they lack taken from where it is recorded.
 
     Key schema, objectives and family of a trial or refit come from its sweep; the key schema of a refit or
     benchmark that still has none from the run it names, else from the trial with the same keys.
     """
-    known = list(runs)
-    names = _names(known)
-    by_ref = {run.ref: run for run in known}
-    joined = [_from_sweep(_edges(run, names), by_ref) for run in known]
+    names = _Names({run.ref: run for run in runs})
+    joined = [_from_sweep(_edges(run, names), names.by_ref) for run in names.by_ref.values()]
+    if all(run.key_schema for run in joined if run.stage in _NAMING):
+        return joined
     by_ref = {run.ref: run for run in joined}
     by_keys: dict[tuple[str | None, str | None], KeySchema] = {
         (run.study_key, run.trial_key): run.key_schema
@@ -52,21 +62,31 @@ def _preference(run: RunView) -> tuple[bool, bool, tuple[int, int, int, str], st
     return (deleted, run.status is not RunStatus.FINISHED, newest_first(run), run.run_id)
 
 
-def _names(runs: list[RunView]) -> dict[str, str]:
-    names: dict[str, str] = {}
-    for run in runs:
-        if run.run_id:
-            names.setdefault(run.run_id, run.ref)
-            names.setdefault(f"run:{run.run_id}", run.ref)
-    names.update({run.ref: run.ref for run in runs})
-    return names
+class _Names:
+    """What runs are called: by their refs, and, where that names none, by their backend ids."""
+
+    def __init__(self, by_ref: Mapping[str, RunView]) -> None:
+        self.by_ref = by_ref
+
+    def ref(self, target: str | None) -> str | None:
+        """The ref of the run that is named; the name itself where there is no such run."""
+        if not target:
+            return None
+        return target if target in self.by_ref else self._by_id.get(target, target)
+
+    @cached_property
+    def _by_id(self) -> dict[str, str]:
+        names: dict[str, str] = {}
+        for run in self.by_ref.values():
+            if run.run_id:
+                names.setdefault(run.run_id, run.ref)
+                names.setdefault(f"run:{run.run_id}", run.ref)
+        return names
 
 
-def _edges(run: RunView, names: Mapping[str, str]) -> RunView:
+def _edges(run: RunView, names: _Names) -> RunView:
     subject = run.subject if run.stage is not Stage.BENCHMARK else _subject(run)
-    parent, refit_of, subject = (
-        names.get(target, target) if target else None for target in (run.parent, run.refit_of, subject)
-    )
+    parent, refit_of, subject = names.ref(run.parent), names.ref(run.refit_of), names.ref(subject)
     if (parent, refit_of, subject) == (run.parent, run.refit_of, run.subject):
         return run
     return replace(run, parent=parent, refit_of=refit_of, subject=subject)
@@ -101,7 +121,7 @@ def _with_schema(
     by_ref: Mapping[str, RunView],
     by_keys: Mapping[tuple[str | None, str | None], KeySchema],
 ) -> RunView:
-    if run.key_schema or run.stage not in (Stage.REFIT, Stage.BENCHMARK):
+    if run.key_schema or run.stage not in _NAMING:
         return run
     named = by_ref.get((run.refit_of if run.stage is Stage.REFIT else run.subject) or "")
     schema = (named.key_schema if named else None) or by_keys.get((run.study_key, run.trial_key))

@@ -20,7 +20,10 @@ def resolve_objective(trials: Iterable[RunView], config: ObjectiveConfig) -> Met
     Raises MixedObjectives when the studies disagree, or have several objectives and none is configured;
     PolicyInputMissing when none of them has the configured one, and no direction is configured.
     """
-    recorded = {run.objectives for run in trials if run.objectives and key_fault(run) is None}
+    recorded: set[tuple[tuple[str, str], ...]] = set()
+    for run in trials:
+        if run.objectives and run.objectives not in recorded and key_fault(run) is None:
+            recorded.add(run.objectives)
     metric = config.metric or _metric_of(recorded)
     if metric is None:
         return None

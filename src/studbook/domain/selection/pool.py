@@ -10,7 +10,7 @@ from ..run_view import RunView
 from ..stage import Stage
 from .order import newest_first
 from .refit_mapping import RefitMapping, map_refit
-from .screen import TrialIdentity, trial_identity
+from .screen import TrialIdentity, repeated, trial_identity
 from .sections import RefitConfig, RefitScope
 
 
@@ -30,11 +30,11 @@ class Pool:
 
     def mapping(self, trial: RunView, config: RefitConfig, scope: RefitScope) -> RefitMapping:
         """The refit of a trial, among those in its experiment or in all experiments."""
-        runs = self._attempts[trial_identity(trial)]
+        runs = self._repeated.get(trial_identity(trial), [trial])
         refits = self._related(runs)
         if scope is RefitScope.EXPERIMENT:
             refits = [refit for refit in refits if refit.experiment == trial.experiment]
-        return map_refit(runs, refits, config.rule, trial=trial, known=self._known)
+        return map_refit(runs, refits, config.rule, trial=trial, known=self._known if refits else None)
 
     def run(self, ref: str) -> RunView:
         """The trial or refit of this ref."""
@@ -49,11 +49,9 @@ class Pool:
         return frozenset(run.ref for run in (*self.trials, *self.refits, *self.benchmarks, *self.cited))
 
     @cached_property
-    def _attempts(self) -> dict[TrialIdentity, list[RunView]]:
-        attempts: dict[TrialIdentity, list[RunView]] = {}
-        for run in (*self.trials, *(cited for cited in self.cited if cited.stage is Stage.TRIAL)):
-            attempts.setdefault(trial_identity(run), []).append(run)
-        return attempts
+    def _repeated(self) -> dict[TrialIdentity, list[RunView]]:
+        cited = (run for run in self.cited if run.stage is Stage.TRIAL)
+        return repeated((*self.trials, *cited))
 
     @cached_property
     def _refits_by_link(self) -> dict[str, list[RunView]]:
@@ -64,11 +62,12 @@ class Pool:
         return _index((run.trial_key, run) for run in (*self.refits, *self.other_refits))
 
     def _related(self, runs: list[RunView]) -> list[RunView]:
-        linked = (refit for run in runs for refit in self._refits_by_link.get(run.ref, ()))
-        keyed = (
-            refit for run in runs if run.trial_key for refit in self._refits_by_key.get(run.trial_key, ())
-        )
-        related = {refit.ref: refit for refit in (*linked, *keyed)}
+        by_link, by_key = self._refits_by_link, self._refits_by_key
+        related = {
+            refit.ref: refit
+            for run in runs
+            for refit in (*by_link.get(run.ref, ()), *by_key.get(run.trial_key or "", ()))
+        }
         return sorted(related.values(), key=newest_first)
 
 

@@ -95,7 +95,12 @@ def map_refit(
     elsewhere. `provided` is the ref or backend id of a refit given by the caller. Raises RefitNotUsable when
     that one fails a check.
     """
-    judged = _judge(trial_runs, list(refits), rule, known, provided)
+    stands = trial or min(trial_runs, key=lambda run: (not _usable(run), newest_first(run)))
+    names = tuple(sorted(run.ref for run in trial_runs))
+    candidates = list(refits)
+    if not candidates and provided is None:
+        return RefitMapping(stands.ref, names, None, MappingBasis.NONE, None, ())
+    judged = _judge(trial_runs, candidates, rule, known, provided)
     tiers = {
         tier: sorted((run for run, verdict in judged.values() if verdict is tier), key=newest_first)
         for tier in (RefitVerdict.LINK, RefitVerdict.KEY)
@@ -105,10 +110,9 @@ def map_refit(
     basis = MappingBasis(judged[chosen.ref][1].value) if chosen else MappingBasis.NONE
     if provided is not None:
         chosen, basis = _provided(provided, judged), MappingBasis.PROVIDED
-    stands = trial or min(trial_runs, key=lambda run: (not _usable(run), newest_first(run)))
     return RefitMapping(
         trial=stands.ref,
-        trial_runs=tuple(sorted(run.ref for run in trial_runs)),
+        trial_runs=names,
         refit=chosen.ref if chosen else None,
         basis=basis,
         protocol_fp=chosen.protocol_fp if chosen else None,
@@ -138,7 +142,9 @@ def artifact_run(mapping: RefitMapping, requirement: RefitRequirement) -> Artifa
 
 def verdicts(mapping: RefitMapping) -> str:
     """What was considered, as one line."""
-    return ", ".join(f"{ref} {verdict}" for ref, verdict in mapping.considered) or "no refit run names it"
+    if not mapping.considered:
+        return "no refit run names it"
+    return ", ".join(f"{ref} {verdict}" for ref, verdict in mapping.considered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,8 +219,6 @@ def _judge(
     provided: str | None,
 ) -> dict[str, tuple[RunView, RefitVerdict]]:
     """Every run that has to do with the trial, with its verdict, by ref."""
-    if not refits:
-        return {}
     relation = _Relation.of(trial_runs, rule, known)
     verdicts_by_run = ((run, relation.verdict(run, provided)) for run in refits)
     return {run.ref: (run, verdict) for run, verdict in verdicts_by_run if verdict is not None}

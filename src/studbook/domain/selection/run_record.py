@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from ..run import RunStatus
@@ -31,7 +32,7 @@ PARAMS = (ITERATIONS, "benchmark_device")
 
 def trimmed(run: RunView, metrics: frozenset[str]) -> RunView:
     """The run with what decisions read only: `metrics` by name, and the folds of those."""
-    folds = tuple(f"{name}_fold_" for name in metrics)
+    folds = _fold_prefixes(metrics)
     # Written out: `replace` costs several times as much, for each of very many runs.
     return RunView(
         ref=run.ref,
@@ -58,7 +59,7 @@ def trimmed(run: RunView, metrics: frozenset[str]) -> RunView:
         trial_state=run.trial_state,
         error=run.error,
         artifact_state=run.artifact_state,
-        params={name: str(run.params[name]) for name in PARAMS if name in run.params},
+        params=run.params and {name: str(run.params[name]) for name in PARAMS if name in run.params},
         metrics={
             name: _number(value)
             for name, value in run.metrics.items()
@@ -68,6 +69,12 @@ def trimmed(run: RunView, metrics: frozenset[str]) -> RunView:
         dataset_version=run.dataset_version,
         service_best=run.service_best,
     )
+
+
+@lru_cache(maxsize=8)
+def _fold_prefixes(metrics: frozenset[str]) -> tuple[str, ...]:
+    """How the names of these metrics' fold values begin."""
+    return tuple(f"{name}_fold_" for name in metrics)
 
 
 def stub(run: RunView) -> RunView:

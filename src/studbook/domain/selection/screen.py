@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -38,8 +39,7 @@ def not_taking_part(run: RunView, scope: ScopeConfig) -> Fault | None:
 
 def key_fault(run: RunView) -> Fault | None:
     """Check 4. A refit or benchmark that names its run needs no keys."""
-    named = {Stage.REFIT: run.refit_of, Stage.BENCHMARK: run.subject}
-    if run.stage is not None and named.get(run.stage):
+    if (run.stage is Stage.REFIT and run.refit_of) or (run.stage is Stage.BENCHMARK and run.subject):
         return None
     if not run.study_key:
         return RejectionReason.KEY_MISSING, "study_key"
@@ -51,6 +51,16 @@ def key_fault(run: RunView) -> Fault | None:
 def trial_identity(run: RunView) -> TrialIdentity:
     """What makes two runs the same trial. A legacy trial without a key is its own."""
     return (run.key_schema, run.study_key, run.trial_key, "" if run.trial_key else run.ref)
+
+
+def repeated(trials: Sequence[RunView]) -> dict[TrialIdentity, list[RunView]]:
+    """The trials of which there are several runs, with these runs. Of very many trials, most are run once."""
+    runs_by_key = Counter(run.trial_key for run in trials)
+    found: dict[TrialIdentity, list[RunView]] = {}
+    for run in trials:
+        if run.trial_key and runs_by_key[run.trial_key] > 1:
+            found.setdefault(trial_identity(run), []).append(run)
+    return {identity: runs for identity, runs in found.items() if len(runs) > 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +87,7 @@ class TrialChecks:
 
     def _direction(self, run: RunView) -> Fault | None:
         name = self.objective.name if self.objective else None
-        recorded = next((direction for metric, direction in run.objectives if metric == name), None)
+        recorded = _direction_of(name, run.objectives)
         if self.configured is None and recorded not in _DIRECTIONS:
             return (
                 RejectionReason.DIRECTION_UNKNOWN,
@@ -99,6 +109,13 @@ class TrialChecks:
         return None
 
 
+def _direction_of(name: str | None, objectives: tuple[tuple[str, str], ...]) -> str | None:
+    for metric, direction in objectives:
+        if metric == name:
+            return direction
+    return None
+
+
 def screen(trials: Iterable[RunView], checks: TrialChecks) -> tuple[list[RunView], list[Rejection]]:
     """Checks 4 to 8 on trials that passed 1 to 3: the valid ones, one a trial, sorted by ref; the rejections.
 
@@ -106,20 +123,20 @@ def screen(trials: Iterable[RunView], checks: TrialChecks) -> tuple[list[RunView
     an older valid one.
     """
     rejected: list[Rejection] = []
-    attempts: dict[TrialIdentity, list[RunView]] = {}
+    valid: list[RunView] = []
     for run in trials:
         if fault := checks.fault(run):
             rejected.append(Rejection(run.ref, *fault, step="screen"))
         else:
-            attempts.setdefault(trial_identity(run), []).append(run)
-    valid: list[RunView] = []
-    for same in attempts.values():
-        newest, *older = sorted(same, key=newest_first) if len(same) > 1 else same
-        valid.append(newest)
+            valid.append(run)
+    outdated: set[str] = set()
+    for same in repeated(valid).values():
+        newest, *older = sorted(same, key=newest_first)
+        outdated.update(run.ref for run in older)
         rejected.extend(
             Rejection(run.ref, RejectionReason.DUPLICATE_TRIAL, newest.ref, step="screen") for run in older
         )
-    return sorted(valid, key=lambda run: run.ref), rejected
+    return sorted((run for run in valid if run.ref not in outdated), key=lambda run: run.ref), rejected
 
 
 def screen_benchmarks(

@@ -9,7 +9,7 @@ from ..run_view import RunView
 from .config import SelectionConfig
 from .decide import decide
 from .gather import gather
-from .joining import distinct
+from .joining import distinct, given_up
 from .result import SelectionResult
 from .warning import SelectionWarning
 
@@ -29,7 +29,7 @@ def select(
     """
     views = distinct(runs)
     plan = config.plan(experiments)
-    inputs = gather(views, plan, list_screened=config.record.list_screened, warnings=warnings)
+    run_ids = {run.ref: run.run_id for run in views}
+    inputs = gather(given_up(views), plan, list_screened=config.record.list_screened, warnings=warnings)
     result = decide(inputs)
-    cited = {run.ref for run in result.inputs.runs}
-    return replace(result, locations={run.ref: run.run_id for run in views if run.ref in cited})
+    return replace(result, locations={run.ref: run_ids[run.ref] for run in inputs.runs})

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from ..run_view import RunView
 from .candidates import build_candidates
 from .metric import OBJECTIVE, MetricFrom, MetricSpec
 from .objective import resolve_objective
 from .plan import SelectionPlan
 from .pool import Pool
 from .rejection import RejectionReason
-from .screen import TrialChecks, TrialIdentity, screen, trial_identity
+from .screen import TrialChecks, screen, trial_identity
 from .sections import CandidatesFrom
 
 
@@ -49,12 +48,9 @@ def _unnamed(pool: Pool) -> set[str]:
         for run in (*pool.benchmarks, *measured)
         if run.study_key and run.trial_key
     }
-    groups: dict[TrialIdentity, list[RunView]] = {}
-    for run in (*pool.trials, *pool.cited):
-        groups.setdefault(trial_identity(run), []).append(run)
     named = {
-        identity
-        for identity, members in groups.items()
-        if any(run.ref in subjects or (run.study_key, run.trial_key) in keys for run in members)
+        trial_identity(run)
+        for run in (*pool.trials, *pool.cited)
+        if run.ref in subjects or (run.study_key, run.trial_key) in keys
     }
     return {run.ref for run in pool.trials if trial_identity(run) not in named}
