@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from application.migration_world import (
     stores,
 )
 from studbook.adapters.memory.migration_ledger import MemoryMigrationLedger
+from studbook.adapters.memory.tracking_store import MemoryTrackingStore
 from studbook.application.tag_room import with_all_tags
 from studbook.domain.errors import (
     ExperimentDeleted,
@@ -58,6 +59,14 @@ FULL = Spec(
     files={"dir/a.txt": b"text", "b.bin": bytes(range(256))},
     ended=START + 5,
 )
+
+
+class LateSearch(MemoryTrackingStore):
+    """Its search has not seen the metrics yet; who asks for fresh runs gets them."""
+
+    def find(self, query: RunQuery) -> Iterator[StoredRun]:
+        for run in super().find(query):
+            yield run if query.fresh else replace(run, metrics={})
 
 
 @pytest.fixture
@@ -173,6 +182,13 @@ class TestEverythingIsCopied:
         world.source.end_run(running, RunStatus.KILLED, START + 9)
         world.run()
         assert held(world.store, world.files) == held(world.source, world.source_files)
+
+    def test_metrics_that_the_search_of_the_source_does_not_show_yet_are_copied(self, world: World) -> None:
+        world.source = LateSearch(run_key_tag=DEFAULT_VOCABULARY.key("run.key"))
+        fill(world.source, world.source_files, [FULL])
+        world.run()
+        (copy,) = copies(world)
+        assert copy.metrics == {"loss": 2.0}
 
     def test_two_sources_with_the_same_ids_do_not_collide(self, world: World, tmp_path: Path) -> None:
         other = World(tmp_path / "other", destination=(world.store, world.files))

@@ -137,7 +137,9 @@ class MigrateStore:
         return verification
 
     def _runs(self, experiment: str) -> Iterator[StoredRun]:
-        return self._source.runs.find(RunQuery((experiment,), ANY_STATUS, lifecycles=self._lifecycles))
+        return self._source.runs.find(
+            RunQuery((experiment,), ANY_STATUS, lifecycles=self._lifecycles, fresh=True)
+        )
 
     def _refusal(self, copier: RunCopier, run: StoredRun) -> NotCopied | None:
         """Copy the run; what was refused, or None."""

@@ -52,7 +52,8 @@ class MigrationCheck:
         differences: list[RunDifference] = []
         for name in experiments:
             ours, theirs = Counter[str](), Counter[str]()
-            for run in self._source.runs.find(RunQuery((name,), ANY_STATUS, lifecycles=self._lifecycles)):
+            query = RunQuery((name,), ANY_STATUS, lifecycles=self._lifecycles, fresh=True)
+            for run in self._source.runs.find(query):
                 self._seen.add(run.run_id)
                 ours[run.status] += 1
                 theirs.update(copy.status for copy in self._copies.all_of(run.run_id))
