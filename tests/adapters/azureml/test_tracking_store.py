@@ -161,8 +161,10 @@ def test_fresh_runs_come_in_their_order_and_those_that_went_do_not(
     fresh = RunQuery((experiment,), ANY_STATUS, fresh=True)
     assert ids(store.find(fresh)) == [made[0], *made[2:]]
     workspace.on("/runs/get", Answer(503), times=None)
+    asked = len(workspace.requests("/runs/get\\?"))
     with pytest.raises(TrackingUnavailable):
         next(impatient().find(fresh))
+    assert len(workspace.requests("/runs/get\\?")) - asked < 64, "the others are not asked for any more"
 
 
 def test_a_token_that_is_taken_no_longer_is_renewed_once_and_what_was_asked_is_asked_again(

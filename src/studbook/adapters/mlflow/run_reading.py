@@ -135,10 +135,13 @@ class RunReader:
         """The same, but each read after it was found; params, metrics and status decide only then."""
         found_by = replace(query, statuses=ANY_STATUS, params={}, has_metrics=frozenset())
         found = filter(found_by.matches, self._ordered(found_by, known))
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        pool = ThreadPoolExecutor(_AT_ONCE)
+        try:
             while ahead := list(islice(found, _AHEAD)):
                 readings = [pool.submit(copy_context().run, self._now, run) for run in ahead]
                 yield from (run for reading in readings if (run := reading.result()) is not None)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def _now(self, run: StoredRun) -> StoredRun | None:
         try:
