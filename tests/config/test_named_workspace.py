@@ -58,7 +58,7 @@ def test_the_downloaded_file_names_it_from_where_it_is_said(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (None, "cannot be read"),
+        (None, "cannot be read: No such file"),
         ("{", "cannot be read"),
         ("[]", "names no workspace"),
         ('{"subscription_id": "s", "resource_group": "g"}', "names no workspace"),

@@ -77,7 +77,7 @@ def test_a_path_or_file_uri_names_a_folder_to_read(uri: str, folder: str | None)
 
 
 @pytest.mark.parametrize(
-    "uri", ["databricks://profile", "sqlite+aiosqlite:///a.db", "http+unix://s", "http:host"]
+    "uri", ["databricks://profile", "sqlite+aiosqlite:///a.db", "http+unix://s", "http:host", "azureml:ws"]
 )
 def test_other_schemes_are_refused_naming_those_that_work(uri: str) -> None:
     with pytest.raises(UnsupportedTarget) as caught:

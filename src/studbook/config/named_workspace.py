@@ -82,7 +82,8 @@ def _by_file(path: Path) -> str:
     try:
         document = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} ({_FILE}) cannot be read: {error}", cure=cure) from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"{path} ({_FILE}) cannot be read: {why}", cure=cure) from error
     if not isinstance(document, dict) or not all(isinstance(document.get(part), str) for part in _PARTS):
         raise ConfigError(f"{path} ({_FILE}) names no workspace", cure=cure)
     return _uri(document, str(path))

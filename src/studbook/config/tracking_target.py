@@ -89,13 +89,13 @@ def resolve_target(
     kind = _kind(uri, said.origin)
     if kind is TargetKind.SQLITE:
         uri = _absolute_sqlite(uri, said.origin)
-    elif kind is TargetKind.AZUREML:
-        uri = workspace_uri(uri)
     elif "://" not in uri and kind is not TargetKind.MEMORY:
         raise UnsupportedTarget(
             f"the tracking URI given by {said.origin} names no host",
             cure=f"write two slashes and a host after the scheme: {_SERVED}",
         )
+    elif kind is TargetKind.AZUREML:
+        uri = workspace_uri(uri)
     return TrackingTarget(
         kind=kind,
         uri=uri,

@@ -282,8 +282,9 @@ def test_no_credentials_are_denied_without_asking_a_person(monkeypatch: pytest.M
     for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"):
         monkeypatch.delenv(name, raising=False)
     target = Target.of(URI, credential="environment", cloud="AzureCloud")
-    with pytest.raises(TrackingDenied):
+    with pytest.raises(TrackingDenied) as caught:
         azure_tracking_store(target, run_key_tag=RUN_KEY_TAG).experiments()
+    assert "(EnvironmentCredential" in caught.value.problem, "who was asked is no secret"
 
 
 def test_the_run_page_is_in_the_studio(store: MlflowTrackingStore) -> None:
@@ -294,6 +295,12 @@ def test_the_run_page_is_in_the_studio(store: MlflowTrackingStore) -> None:
     assert store.run_url(run) == f"https://ml.azure.com/runs/{run.run_id}?wsid={scope}"
 
 
-def test_what_names_no_workspace_is_refused() -> None:
-    with pytest.raises(ConfigError, match="names no Azure ML workspace"):
-        Target.of(f"azureml://{HOST}/mlflow/v2.0/subscriptions/s", credential="default", cloud="AzureCloud")
+@pytest.mark.parametrize(
+    "uri",
+    [f"azureml://{HOST}/mlflow/v2.0/subscriptions/s", URI.replace("azureml://", "azureml://who:hush@")],
+    ids=["too short", "with a password"],
+)
+def test_what_names_no_workspace_is_refused(uri: str) -> None:
+    with pytest.raises(ConfigError, match="names no Azure ML workspace") as caught:
+        Target.of(uri, credential="default", cloud="AzureCloud")
+    assert "hush" not in str(caught.value)

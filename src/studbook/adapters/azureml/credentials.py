@@ -99,7 +99,7 @@ def token_errors() -> Iterator[None]:
             host, problem = outages.popitem()
             raise _unavailable(f"{host}: {problem}") from error
         raise TrackingDenied(
-            f"Azure gives no token: {_first_line(error)}",
+            f"Azure gives no token ({_first_line(error)})",
             cure="log in (az login), or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; "
             "tracking.azure.credential says which credential is used",
             code="NO_TOKEN",

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ...domain.errors import ConfigError
+from ...domain.redaction import redact
 from ..mlflow.filter_language import FilterLanguage
 from ..mlflow.mlflow_store import MlflowStore
 from ..mlflow.pace import Pace
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from mlflow.utils.rest_utils import MlflowHostCreds
 
 _URI = re.compile(
-    r"azureml://(?:([^/]+)/mlflow/v2\.0)?/subscriptions/([^/]+)/resourceGroups/([^/]+)"
+    r"azureml://(?:([^/@]+)/mlflow/v2\.0)?/subscriptions/([^/]+)/resourceGroups/([^/]+)"
     r"/providers/Microsoft\.MachineLearningServices/workspaces/([^/]+)/?"
 )
 _HISTORY_PAGE = 500
@@ -66,7 +67,7 @@ class Workspace:
         found = _URI.fullmatch(uri)
         if found is None:
             raise ConfigError(
-                f"{uri} names no Azure ML workspace",
+                f"{redact(uri)} names no Azure ML workspace",
                 cure="take the URI from `az ml workspace show --query mlflow_tracking_uri`: azureml://<region>"
                 ".api.azureml.ms/mlflow/v1.0/subscriptions/…/resourceGroups/…/providers/"
                 "Microsoft.MachineLearningServices/workspaces/…; or set tracking.azure.subscription_id, "
