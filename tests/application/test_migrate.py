@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -24,6 +25,7 @@ from application.migration_world import (
     nothing,
     stores,
 )
+from studbook.adapters.memory.artifact_store import MemoryArtifactStore
 from studbook.adapters.memory.migration_ledger import MemoryMigrationLedger
 from studbook.adapters.memory.tracking_store import MemoryTrackingStore
 from studbook.application.tag_room import with_all_tags
@@ -40,6 +42,7 @@ from studbook.domain.stored_run import Lifecycle, StoredRun
 from studbook.domain.vocabulary import DEFAULT_VOCABULARY
 from studbook.ports.capabilities import Capabilities
 from studbook.ports.contract.tracking_examples import START
+from studbook.ports.migration_ledger import Copy
 from studbook.ports.run_query import ANY_STATUS, RunQuery
 from studbook.ports.tracking_store import NewRun
 
@@ -367,6 +370,46 @@ class TestVerification:
         assert (len(copied.failed), copied.copied) == (1, 1)
         (difference,) = world.migration().verify(nothing).differences
         assert "cannot be read" in difference.what[0]
+
+
+def blocked(stage: Path) -> World:
+    """The first copy's upload broke off, in a store that writes a file once."""
+    world = World(stage, TIGHT)
+    ids = fill(world.source, world.source_files, [FULL, Spec(name="child", parent=0, ended=START + 9)])
+    world.run()
+    (first,) = (run for run in copies(world) if run.parent_id is None)
+    assert isinstance(world.files, MemoryArtifactStore)
+    del world.files.runs[first.run_id]["b.bin"]
+    world.files.taken[first.run_id] = {"b.bin"}
+    world.ledger.put(ids[0], Copy(first.run_id))
+    return world
+
+
+def test_a_name_that_a_died_upload_took_at_the_destination_makes_another_copy(tmp_path: Path) -> None:
+    world = blocked(tmp_path / "stage")
+    world.run()
+    assert sorted(run.lifecycle for run in copies(world)) == ["active", "active", "deleted"]
+    assert world.migration().copy(nothing).copied == 0
+
+
+@pytest.mark.parametrize("done_first", [False, True])
+def test_it_may_be_stopped_at_any_write_of_the_other_copy(tmp_path: Path, *, done_first: bool) -> None:
+    fate = Fate()
+    while fate.writes >= fate.at:
+        world, fate = blocked(tmp_path / str(fate.at)), Fate(fate.at + 1, done_first)
+        with contextlib.suppress(Killed):
+            world.migration(fate=fate).copy(nothing)
+        world.run()
+        assert sorted(run.lifecycle for run in copies(world)) == ["active", "active", "deleted"], fate
+    assert fate.writes > 8
+
+
+def test_a_file_that_changed_at_the_source_is_brought_to_a_store_that_writes_it_once(tmp_path: Path) -> None:
+    world = World(tmp_path / "stage", TIGHT)
+    (run_id,) = fill(world.source, world.source_files, [replace(FULL, status=RunStatus.RUNNING, ended=None)])
+    world.run()
+    world.source_files.runs[run_id]["b.bin"] = b"later"
+    world.run()
 
 
 def test_names_that_uploads_left_without_bytes_are_no_files(world: World) -> None:

@@ -33,6 +33,13 @@ LAPTOP = [
 ]
 
 
+@pytest.fixture
+def laptop(empty_database: Path, tmp_path: Path) -> str:
+    """The URI of an empty database."""
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
+    return f"sqlite:///{tmp_path}/mlflow.db"
+
+
 def test_a_laptop_project_moves_into_a_workspace_and_back(
     empty_workspace: StandIn, empty_database: Path, tmp_path: Path
 ) -> None:
@@ -64,11 +71,23 @@ def test_a_laptop_project_moves_into_a_workspace_and_back(
 
 
 @pytest.mark.usefixtures("workspace")
-def test_names_that_the_workspace_does_not_take_are_told_before_anything_is_copied(
-    azure: StandIn, empty_database: Path, tmp_path: Path
+def test_a_file_that_changed_meanwhile_is_brought_into_the_workspace_by_another_copy(
+    azure: StandIn, laptop: str, tmp_path: Path
 ) -> None:
-    shutil.copy(empty_database, tmp_path / "mlflow.db")
-    laptop = f"sqlite:///{tmp_path}/mlflow.db"
+    store, files = _opened(laptop)
+    with closing(store), closing(files):
+        (run_id,) = fill(store, files, [Spec("horses-open", status=RunStatus.RUNNING, files={"log": b"1"})])
+        assert migrate(tmp_path, laptop, URI, variables=azure.variables)[0] == 0
+        (tmp_path / "log").write_bytes(b"1, 2")
+        files.put_file(run_id, tmp_path / "log", "log")
+    code, document, _ = migrate(tmp_path, laptop, URI, variables=azure.variables)
+    assert (code, document["equal"]) == (0, True), document
+
+
+@pytest.mark.usefixtures("workspace")
+def test_names_that_the_workspace_does_not_take_are_told_before_anything_is_copied(
+    azure: StandIn, laptop: str, tmp_path: Path
+) -> None:
     store, files = _opened(laptop)
     with closing(store), closing(files):
         fill(store, files, [Spec("fine-name"), Spec("horses/racing"), Spec("my horses")])

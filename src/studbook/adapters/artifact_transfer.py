@@ -22,7 +22,13 @@ from ..domain.artifact_placement import (
     stored_path,
     superseded,
 )
-from ..domain.errors import ArtifactNameInvalid, ArtifactNotFound, DestinationOccupied, IntegrityError
+from ..domain.errors import (
+    ArtifactNameInvalid,
+    ArtifactNotFound,
+    DestinationOccupied,
+    IntegrityError,
+    PathTaken,
+)
 from ..domain.manifest import ArtifactManifest, ManifestFile
 from .file_copy import CopiedFile, hash_file, sync_file, sync_folder
 from .record_transfer import held_bytes
@@ -90,7 +96,7 @@ def put_file(files: RunFiles, source: Path, path: str, *, overwrites: bool) -> s
     if not overwrites and path in files.sizes():
         wanted = hash_file(source)
         if _held(files, path, source.parent) != wanted:
-            raise IntegrityError(
+            raise PathTaken(
                 f"the run holds {path} with other content or none, and its store writes a file once",
                 cure="store the files in a new run",
                 path=path,

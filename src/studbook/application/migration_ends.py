@@ -84,6 +84,10 @@ class Copies:
         self._copies.setdefault(source_run, []).append(copy)
         self._sources[copy.run_id] = source_run
 
+    def drop(self, source_run: str, copy_id: str) -> None:
+        """Forget a copy."""
+        self._copies[source_run] = [copy for copy in self.all_of(source_run) if copy.run_id != copy_id]
+
     def of(self, source_run: str) -> CopiedRun | None:
         """The copy of a run: one in the bin only where there is no other."""
         return next(iter(self.all_of(source_run)), None)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..domain.errors import RunNotFound
+from ..domain.errors import PathTaken, RunNotFound
 from ..domain.run_content import is_link
 from ..domain.store_writes import MetricPoint, RecordBatch
 from ..domain.stored_run import Lifecycle, StoredRun
@@ -56,8 +56,7 @@ class RunCopier:
 
     def copy(self, run: StoredRun) -> None:
         """Copy the run, or what is missing of it. Raises the TrackingError and ArtifactError trees."""
-        copy_id = self._ensured(run)
-        self._fill(run, copy_id)
+        self._bring_up_to_date(run, self._ensured(run))
 
     def _ensured(self, run: StoredRun) -> str:
         """The copy's id: the parents that have no copy yet are made first, and those out of scope filled."""
@@ -69,7 +68,7 @@ class RunCopier:
         for each in reversed(chain[1:]):
             made = self._made(each)
             if each.lifecycle not in self._lifecycles and not self.is_done(each):
-                self._fill(each, made)
+                self._bring_up_to_date(each, made)
             self._settled.add(each.run_id)
         made = self._made(run)
         self._settled.add(run.run_id)
@@ -98,13 +97,17 @@ class RunCopier:
             found = self._destination.runs.get_run(noted.run_id)
         except RunNotFound:
             return None
+        key, given_up = self._given_up(run)
+        if found.tags.get(key) == given_up:
+            self._destination.runs.delete_run(found.run_id)  # it was stopped before it could
+            return None
         self._copies.add(run.run_id, CopiedRun(found.run_id, found.experiment, found.status, found.lifecycle))
         return found.run_id
 
     def _made(self, run: StoredRun) -> str:
-        known = self._known(run)
-        if known is not None:
-            return known
+        return self._known(run) or self._new_copy(run)
+
+    def _new_copy(self, run: StoredRun) -> str:
         parent = None if run.parent_id is None else self._copies.of(run.parent_id)
         key, mark = self._copies.tag(run.run_id)
         copy_id = self._destination.runs.create_run(
@@ -121,6 +124,28 @@ class RunCopier:
         self._ledger.put(run.run_id, Copy(copy_id))
         self._copies.add(run.run_id, CopiedRun(copy_id, run.experiment))
         return copy_id
+
+    def _bring_up_to_date(self, run: StoredRun, copy_id: str) -> None:
+        """Fill the copy; where its store writes a file once, and holds another's bytes or none at a file's path, a new
+        copy in its place.
+        """
+        try:
+            self._fill(run, copy_id)
+        except PathTaken:
+            self._give_up(run, copy_id)
+            self._fill(run, self._new_copy(run))
+
+    def _give_up(self, run: StoredRun, copy_id: str) -> None:
+        """Put a copy in the bin, as one of no run."""
+        store = self._destination.runs
+        store.record(copy_id, RecordBatch(tags=dict([self._given_up(run)])))
+        store.delete_run(copy_id)
+        self._copies.drop(run.run_id, copy_id)
+
+    def _given_up(self, run: StoredRun) -> tuple[str, str]:
+        """What a copy carries in place of its mark, which another one gets."""
+        key, mark = self._copies.tag(run.run_id)
+        return key, f"given up: {mark}"
 
     def _fill(self, run: StoredRun, copy_id: str) -> None:
         """Everything, then the end: whoever sees the copy ended sees all of it."""

@@ -381,12 +381,12 @@ class DestinationOccupied(ArtifactError):
     """The destination holds something that is not ours to replace."""
 
 
-class UnsafeArchive(ArtifactError):
-    """An archive that would write outside its stage, or lies about itself."""
-
-
 class IntegrityError(ArtifactError):
     """Bytes do not have the digest that was promised."""
+
+
+class PathTaken(IntegrityError):
+    """A run holds other bytes at a path, or none, and its store writes a path once."""
 
 
 class AcquireBusy(ArtifactError):

@@ -37,7 +37,7 @@ class ArtifactStore(Protocol):
     def put_file(self, run_id: str, source: Path, path: str) -> str:
         """Store one file at an exact path, as it is; the SHA-256 of what was sent.
 
-        Over what is there, where the backend overwrites; else IntegrityError when other content is at the path.
+        Over what is there, where the backend overwrites; else PathTaken when other content is at the path, or none.
         Raises ArtifactNameInvalid for a path that leads out of the run.
         """
         ...

@@ -196,6 +196,12 @@ class MakesNamedRunsAgain(Healthy):
         return super().create_run(new if new.run_key else replace(new, run_key=fresh_key()))
 
 
+class NamesRunsByWhatTheyWere(Healthy):
+    def create_run(self, new: NewRun) -> str:
+        identity = new.experiment, *new.identity(RUN_KEY_TAG)
+        return self._by_identity.get(identity) or super().create_run(new)
+
+
 class NeedsARunForAnExperiment(Healthy):
     def ensure_experiment(self, name: str) -> None:
         if self._experiments.get(name) is Lifecycle.DELETED:
@@ -359,6 +365,7 @@ BUGS: dict[type[Healthy], str] = {
     CreatesTwice: "test_one_key_is_one_run",
     RevivesTheDeleted: "test_a_deleted_run_is_not_made_again",
     MakesNamedRunsAgain: "test_a_run_without_a_key_is_named_by_one_of_its_tags",
+    NamesRunsByWhatTheyWere: "test_a_run_whose_naming_tag_says_something_else_is_another",
     NeedsARunForAnExperiment: "test_an_experiment_can_be_made_without_a_run",
     ForgetsTheParent: "test_a_child_knows_its_parent",
     AdoptsNone: "test_a_running_run_without_a_key_is_adopted_as_it_is",

@@ -82,7 +82,7 @@ class MemoryTrackingStore:
                 return adopted
             self.ensure_experiment(new.experiment)
             held = self._by_identity.get((new.experiment, name, text))
-            if held is not None:
+            if held is not None and self._runs[held].tags.get(name) == text:
                 return self._writable(held).run_id
             # Ids in no order of time, so that nobody comes to rely on one.
             run_id = hashlib.sha256(str(len(self._runs)).encode()).hexdigest()[:32]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ...domain.artifact_placement import stored_path
-from ...domain.errors import ArtifactNameInvalid, ArtifactNotFound, IntegrityError
+from ...domain.errors import ArtifactNameInvalid, ArtifactNotFound, IntegrityError, PathTaken
 from ...domain.keys import RunKey
 from ...domain.manifest import ArtifactKind, ArtifactManifest, ManifestFile
 from ...domain.manifest_building import manifest_of
@@ -364,7 +364,7 @@ class ArtifactStoreContract(ABC):
         store.put_file(run_id, tmp_path / "one", "a/file")
         try:
             store.put_file(run_id, tmp_path / "two", "a/file")
-        except IntegrityError:
+        except PathTaken:
             assert store.read(run_id, "a/file") == b"one"
         else:
             assert store.read(run_id, "a/file") == b"2"

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ...domain.errors import RunDeleted
+from ...domain.store_writes import RecordBatch
 from ..run_query import ANY_STATUS, RunQuery
 from ..tracking_store import TrackingStore
 from .tracking_examples import RUN_KEY_TAG, fresh_name, ids, new_run
@@ -26,6 +27,15 @@ class NamedRunContract:
         store.delete_run(first)
         with pytest.raises(RunDeleted):
             store.create_run(named)
+
+    def test_a_run_whose_naming_tag_says_something_else_is_another(self, store: TrackingStore) -> None:
+        named = replace(new_run(fresh_name()), run_key=None, tags={"from": "there/7"}, named_by="from")
+        first = store.create_run(named)
+        store.record(first, RecordBatch(tags={"from": "nowhere"}))
+        store.delete_run(first)
+        again = store.create_run(named)
+        assert again != first
+        assert store.create_run(named) == again
 
     def test_a_run_that_nothing_names_is_refused(self, store: TrackingStore) -> None:
         for named_by in (None, "absent"):
