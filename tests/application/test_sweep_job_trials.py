@@ -13,6 +13,7 @@ from studbook.adapters.memory.sweep_jobs import MemorySweepJobs
 from studbook.adapters.memory.tracking_store import MemoryTrackingStore
 from studbook.application.selection_inputs import changed_for_sweeps
 from studbook.domain.errors import (
+    InvalidInput,
     NoCandidate,
     NoSweepJobs,
     NotASweepJob,
@@ -94,6 +95,15 @@ def test_the_best_child_is_the_champion(book: Studbook, service: Service) -> Non
     assert (champion.schema, champion.study_key) == (KeySchema.NATIVE, f"azureml:made-up/{name}")
     assert (champion.metric, champion.value, champion.artifact_run) == ("acc", 0.9, champion.trial)
     assert report.warnings == ()
+
+
+def test_a_job_that_is_named_twice_is_one_unless_different_things_are_said_of_it(
+    book: Studbook, service: Service
+) -> None:
+    name, children = service.sweep(0.7, 0.9)
+    assert trials(book.champions(azureml_sweep=[name, name])) == [("unknown", f"run:{children[1]}")]
+    with pytest.raises(InvalidInput, match="twice"):
+        book.champions(azureml_sweep=[AzureSweep(name, "svm"), AzureSweep(name, "forest")])
 
 
 def test_nothing_is_made_by_asking(book: Studbook, service: Service) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..domain.errors import NoCandidate, RunNotFound, SweepJobNotFound
+from ..domain.errors import InvalidInput, NoCandidate, RunNotFound, SweepJobNotFound
 from ..domain.run_view import RunView
 from ..domain.selection.fields import READ
 from ..domain.selection.sweep_trials import SweepTrials, sweep_trials
@@ -28,10 +28,10 @@ class ReadSweepJobs:
         """The trials of all these sweep jobs, with the refits and benchmarks of those that studbook recorded, and what
         to know of them.
 
-        Raises NoSweepJobs, SweepJobNotFound, NotASweepJob, MalformedRun; NoCandidate for a job without children;
-        TrackingUnavailable when the service, or a child, cannot be read.
+        Raises InvalidInput, NoSweepJobs, SweepJobNotFound, NotASweepJob, MalformedRun; NoCandidate for a job without
+        children; TrackingUnavailable when the service, or a child, cannot be read.
         """
-        jobs = [(sweep, self._jobs.read(sweep.name)) for sweep in sweeps]
+        jobs = [(sweep, self._jobs.read(sweep.name)) for sweep in _each_once(sweeps)]
         self._catalog.catch_up()
         read = [self._trials(sweep, job) for sweep, job in jobs]
         trials = tuple(run for found in read for run in found.runs)
@@ -74,3 +74,14 @@ class ReadSweepJobs:
         refits = [run for run in found if run.stage is Stage.REFIT and run.refit_of in names]
         names |= {run.ref for run in refits}
         return [*refits, *(run for run in found if run.stage is Stage.BENCHMARK and run.subject in names)]
+
+
+def _each_once(sweeps: Iterable[AzureSweep]) -> Iterable[AzureSweep]:
+    named: dict[str, AzureSweep] = {}
+    for sweep in sweeps:
+        if named.setdefault(sweep.name, sweep) != sweep:
+            raise InvalidInput(
+                f"the sweep job {sweep.name} is named twice, with different things said of it",
+                cure="name it once",
+            )
+    return named.values()
