@@ -14,12 +14,14 @@ from azureml_stand_in.faults import TOKENS, refusal
 from azureml_stand_in.workspace import HOST, SCOPE, URI, Workspace
 from faults.http_faults import Answer, AnswerAfter, Cut, Fault, ResetAfter, ResetBefore
 from servers.mlflow_server import Server
+from studbook.adapters.azureml.credentials import CredentialKind
 from studbook.adapters.azureml.tracking_store import AZURE_LIMITS, azure_tracking_store
 from studbook.adapters.azureml.workspace import Workspace as Target
 from studbook.adapters.memory.tracking_store import MemoryTrackingStore
 from studbook.adapters.mlflow.patience import ONCE
 from studbook.adapters.mlflow.tracking_store import MlflowTrackingStore
 from studbook.domain.errors import ConfigError, TrackingDenied, TrackingUnavailable
+from studbook.domain.redaction import redact
 from studbook.domain.run import RunStatus
 from studbook.domain.store_writes import RecordBatch
 from studbook.ports.contract.tracking_examples import RUN_KEY_TAG, START, fresh_name, ids, metric, new_run
@@ -278,13 +280,27 @@ def test_credentials_that_azure_does_not_take_are_denied(
     assert "wrong-and-secret" not in str(caught.value)
 
 
-def test_no_credentials_are_denied_without_asking_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("credential", "asked"),
+    [
+        ("environment", ["EnvironmentCredential"]),
+        ("default", ["EnvironmentCredential", "ManagedIdentityCredential", "AzureCliCredential"]),
+    ],
+)
+def test_no_credentials_are_denied_without_asking_a_person(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    credential: CredentialKind,
+    asked: list[str],
+) -> None:
     for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"):
         monkeypatch.delenv(name, raising=False)
-    target = Target.of(URI, credential="environment", cloud="AzureCloud")
+    monkeypatch.setenv("PATH", "")
+    target = Target.of(URI, credential=credential, cloud="AzureCloud")
     with pytest.raises(TrackingDenied) as caught:
         azure_tracking_store(target, run_key_tag=RUN_KEY_TAG).experiments()
-    assert "(EnvironmentCredential" in caught.value.problem, "who was asked is no secret"
+    assert all(who in redact(caught.value.problem) for who in asked)
+    assert [record for record in caplog.records if record.name.startswith("azure.identity")] == []
 
 
 def test_the_run_page_is_in_the_studio(store: MlflowTrackingStore) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ CredentialKind = Literal["default", "job", "environment", "workload-identity", "
 _RENEWED_BEFORE_S = 300.0
 _CLI_S = 20
 _SILENCE_S: dict[str, Any] = {"connection_timeout": 10, "read_timeout": 20}
+_LONGEST = 200
 _NEVER = (
     "interactive_browser",
     "broker",
@@ -39,6 +41,7 @@ def new_credential(kind: CredentialKind, authority: str) -> TokenCredential:
         WorkloadIdentityCredential,
     )
 
+    _quiet()
     tries: dict[str, Any] = {"retry_total": 1, "transport": watching_transport(**_SILENCE_S), **_SILENCE_S}
     match kind:
         case "environment":
@@ -99,13 +102,13 @@ def token_errors() -> Iterator[None]:
             host, problem = outages.popitem()
             raise _unavailable(f"{host}: {problem}") from error
         raise TrackingDenied(
-            f"Azure gives no token ({_first_line(error)})",
+            f"Azure gives no token ({_said(error)})",
             cure="log in (az login), or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; "
             "tracking.azure.credential says which credential is used",
             code="NO_TOKEN",
         ) from error
     except AzureError as error:
-        raise _unavailable(_first_line(error)) from error
+        raise _unavailable(_said(error)) from error
 
 
 def _unavailable(said: str) -> TrackingUnavailable:
@@ -116,8 +119,17 @@ def _unavailable(said: str) -> TrackingUnavailable:
     )
 
 
-def _first_line(error: Exception) -> str:
-    """What it says first; where several credentials were tried, of the one with which it ended."""
+def _said(error: Exception) -> str:
+    """What it says first; where several credentials were tried, of each of them."""
     lines = str(error).splitlines() or [type(error).__name__]
-    tried = [line.strip() for line in lines if line.startswith("\t")]
-    return (tried[-1:] or lines)[0][:200]
+    tried = [
+        line.strip().partition(". ")[0].rstrip(".")[:_LONGEST] for line in lines if line.startswith("\t")
+    ]
+    return "; ".join(tried) or lines[0][:_LONGEST]
+
+
+def _quiet() -> None:
+    """Keep what Azure's credentials say at each try, which our errors say too, from who has not asked for details."""
+    logger = logging.getLogger("azure.identity")
+    if not logger.isEnabledFor(logging.INFO):
+        logger.setLevel(logging.ERROR)
