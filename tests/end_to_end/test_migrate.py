@@ -203,6 +203,14 @@ def test_half_a_new_name_is_a_usage_error(tmp_path: Path, said: str) -> None:
     assert "give OLD=NEW" in err
 
 
+def test_two_new_names_for_one_experiment_are_a_usage_error(tmp_path: Path) -> None:
+    names = ("--rename", "a=b", "--rename", "a=c")
+    process = start(tmp_path, "mlruns", "sqlite:///new.db", *names)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (2, "")
+    assert "two names" in err
+
+
 def test_without_a_destination_runs_go_to_the_project(tmp_path: Path) -> None:
     make_with_mlflow(tmp_path / "mlruns")
     code, document, _ = migrate(tmp_path, "mlruns")

@@ -60,7 +60,7 @@ def migrate(
         source,
         destination,
         version=version("studbook"),
-        renamed=dict(map(_renaming, rename or ())),
+        renamed=_renamings(rename or ()),
         deleted=deleted,
         writes=not (verify_only or dry_run),
     ) as migration:
@@ -76,14 +76,20 @@ def migrate(
         raise typer.Exit(4)
 
 
-def _renaming(said: str) -> tuple[str, str]:
-    """Old name and new name. The old one may hold a `=`."""
-    old, _, new = said.rpartition("=")
-    if not old or not new:
-        raise typer.BadParameter(
-            f"--rename {said!r}: give OLD=NEW, the experiment's name in SRC and that in DST"
-        )
-    return old, new
+def _renamings(said: Iterable[str]) -> dict[str, str]:
+    """New names by old ones. An old one may hold a `=`."""
+    names: dict[str, str] = {}
+    for each in said:
+        old, _, new = each.rpartition("=")
+        if not old or not new:
+            raise typer.BadParameter(
+                f"--rename {each!r}: give OLD=NEW, the experiment's name in SRC and that in DST"
+            )
+        if names.setdefault(old, new) != new:
+            raise typer.BadParameter(
+                f"--rename gives {old!r} two names, {names[old]!r} and {new!r}: give one"
+            )
+    return names
 
 
 def _copy(cli: CommandLine, migration: MigrateStore) -> Copied:
