@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING
 
-from mlflow import MlflowClient
-
 from faults.http_faults import Reply
 
 if TYPE_CHECKING:
@@ -69,6 +67,8 @@ def open_job(
     """Begin a job of the workspace with this URI, its run in the MLflow server `behind`. `by_name`: its processes are
     told the experiment's name, and not its id.
     """
+    from mlflow import MlflowClient
+
     client = MlflowClient(behind, registry_uri=behind)
     experiment = f"jobs-{uuid.uuid4().hex[:8]}"
     experiment_id = client.create_experiment(experiment)

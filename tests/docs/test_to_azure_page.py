@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +17,27 @@ from servers.mlflow_server import Server, free_port
 
 
 @pytest.fixture
-def project(workspace: Workspace, tmp_path: Path) -> Iterator[Path]:
-    """The laptop project of the page, its old runs recorded, and the workspace's file beside it."""
+def laptop(tmp_path: Path) -> Path:
+    """The page's scripts, before anybody has named a workspace."""
     page = Page.of("to-azure.md")
-    settings = page.files.pop("studbook.yaml")
+    del page.files["studbook.yaml"]
     page.write(tmp_path)
-    for script in ("before.py", "train.py"):
-        done = run(tmp_path, f"python {script}", STUDBOOK_DELIVERY__MODE="inline")
-        assert done.returncode == 0, done.stderr
+    return tmp_path
+
+
+@pytest.fixture
+def project(laptop: Path, workspace: Workspace) -> Path:
+    """The project of the page, and the workspace's file beside it."""
+    del workspace
+    return _in_a_workspace(laptop)
+
+
+def _in_a_workspace(folder: Path) -> Path:
     *_, subscription, _, group, _, _, _, name = SCOPE.split("/")
     parts = {"subscription_id": subscription, "resource_group": group, "workspace_name": name}
-    (tmp_path / "config.json").write_text(json.dumps(parts))
-    (tmp_path / "studbook.yaml").write_text(settings)
-    yield tmp_path
-    del workspace
+    (folder / "config.json").write_text(json.dumps(parts))
+    (folder / "studbook.yaml").write_text(Page.of("to-azure.md").files["studbook.yaml"])
+    return folder
 
 
 def _commands(beginning: str) -> list[str]:
@@ -52,7 +58,12 @@ def test_the_doctor_finds_the_workspace_well(project: Path, azure: StandIn) -> N
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_old_runs_come_along(project: Path, azure: StandIn) -> None:
+@pytest.mark.usefixtures("workspace")
+def test_the_old_runs_come_along(laptop: Path, azure: StandIn) -> None:
+    for script in ("before.py", "train.py"):
+        done = run(laptop, f"python {script}", STUDBOOK_DELIVERY__MODE="inline")
+        assert done.returncode == 0, done.stderr
+    project = _in_a_workspace(laptop)
     plan, copy = _commands("studbook migrate")
     assert run(project, plan, **azure.variables).returncode == 0
     done = run(project, copy, **azure.variables)
@@ -64,7 +75,6 @@ def test_what_was_recorded_offline_is_delivered_from_a_copied_folder(
     project: Path, azure: StandIn, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     nowhere = dict.fromkeys(("HTTPS_PROXY", "https_proxy"), f"http://127.0.0.1:{free_port()}")
-    shutil.rmtree(project / ".studbook")
     before = _runs(project, azure)
     offline = {**azure.variables, **nowhere, "STUDBOOK_DELIVERY__MODE": "manual"}
     for _ in range(2):
