@@ -29,9 +29,12 @@ class TestAServer(CheckupContract):
     @pytest.fixture
     def seen(self, server: Server) -> Callable[[], object]:
         store = MlflowTrackingStore(server.uri, run_key_tag=RUN_KEY_TAG)
-        return lambda: [
-            (each, list(store.find(RunQuery((each,), ANY_STATUS)))) for each in store.experiments()
-        ]
+
+        def look() -> object:
+            experiments = store.experiments()
+            return experiments, list(store.find(RunQuery(experiments, ANY_STATUS)))
+
+        return look
 
 
 class TestAServerThatRefuses(TestAServer):
