@@ -229,6 +229,5 @@ def _in_parallel(tasks: Sequence[Callable[[], None]], workers: int) -> None:
         try:
             for future in futures:
                 future.result()
-        except BaseException:
+        finally:
             pool.shutdown(cancel_futures=True)
-            raise

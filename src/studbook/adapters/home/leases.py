@@ -84,9 +84,8 @@ class HomeLeases:
                     # Else a power cut can leave an empty file, of which nobody could ever tell who held it.
                     os.fsync(file.fileno())
                 draft.replace(path)
-            except BaseException:
+            finally:
                 draft.unlink(missing_ok=True)
-                raise
         except OSError as error:
             raise self._unusable(error) from error
 

@@ -43,9 +43,8 @@ class HomePins:
                 _unchanged(source, scan, scan_source(source, patterns))
                 _sync_folders(partial)
                 partial.rename(self._home / "pins" / pin_id)
-            except BaseException:
+            finally:
                 shutil.rmtree(partial, ignore_errors=True)
-                raise
             sync_folder(self._home / "pins")
         except OSError as error:
             raise HomeUnusable(
