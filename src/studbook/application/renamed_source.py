@@ -26,7 +26,8 @@ class RenamedSource:
     def experiments(self) -> tuple[str, ...]:
         """See TrackingStore."""
         there = self._source.experiments()
-        for name in self._names.keys() - set(there):
+        if unknown := self._names.keys() - set(there):
+            name = min(unknown)
             near = get_close_matches(name, there, n=1)
             raise ExperimentNotFound(
                 f"the source has no experiment {name!r:.200} to rename",
@@ -37,8 +38,7 @@ class RenamedSource:
 
     def find(self, query: RunQuery) -> Iterator[StoredRun]:
         """See TrackingStore."""
-        asked = set(query.experiments)
-        old = tuple(name for name in self._source.experiments() if self._new(name) in asked)
+        old = tuple(dict.fromkeys(name for new in query.experiments for name in self._old(new)))
         return map(self._renamed, self._source.find(replace(query, experiments=old)))
 
     def get_run(self, run_id: str) -> StoredRun:
@@ -55,6 +55,10 @@ class RenamedSource:
 
     def _new(self, name: str) -> str:
         return self._names.get(name, name)
+
+    def _old(self, name: str) -> list[str]:
+        """What is called so at the destination; names that the source does not have hold no runs."""
+        return [*(old for old, new in self._names.items() if new == name), *({name} - self._names.keys())]
 
     def _renamed(self, run: StoredRun) -> StoredRun:
         return replace(run, experiment=self._new(run.experiment))

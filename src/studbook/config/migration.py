@@ -36,9 +36,8 @@ def open_migration(
     """The use case for these two, as somebody gave them; relative paths start from the working directory.
 
     The source is a tracking URI, or the folder of an MLflow file store; without a destination, it is the project's
-    own target. `renamed` are new names of experiments by
-    old ones. Without `writes`, a destination that is not there is empty, and stays absent. Raises ConfigError and
-    its children.
+    own target. `renamed` are new names of experiments by old ones. Without `writes`, a destination that is not there
+    is empty, and stays absent. Raises ConfigError and its children.
     """
     here = Container(loaded=loaded, version=version)
     with ExitStack() as opened:
