@@ -188,9 +188,9 @@ class RunCatalog:
             yield self.view(run)
 
     def view(self, run: StoredRun, params: frozenset[str] | None = None) -> RunView:
-        """One stored run, parsed, its long values joined; with `params`, what `read_run` keeps then."""
+        """One stored run, parsed, its long values joined; with `params`, what `read_run` keeps then, and no page."""
         view = read_run(self._whole(run), self._project.vocabulary, params=params)
-        url = self._store.run_url(run)
+        url = self._store.run_url(run) if params is None else None
         return view if url is None else replace(view, url=url)
 
     def runs(self, query: RunQuery) -> Iterator[StoredRun]:
