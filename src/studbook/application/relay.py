@@ -55,7 +55,7 @@ class Relay:
         vocabulary: Vocabulary,
         clock: Clock,
         *,
-        backoff: Backoff = Backoff(),  # noqa: B008  # frozen
+        backoff: Backoff = Backoff(),
         batch: int = BATCH,
         jitter: Callable[[], float] = random.random,
     ) -> None:

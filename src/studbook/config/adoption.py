@@ -9,7 +9,7 @@ from typing import Literal
 from ..adapters.azureml.job import JobAccess
 from ..domain.run_context import RUN_CONTEXT_VARIABLE
 from ..domain.run_events import Adoption
-from .tracking_target import TargetKind, TrackingTarget, workspace_scope, workspace_uri
+from .tracking_target import TargetKind, TrackingTarget, workspace_identity, workspace_uri
 
 
 def in_its_job(target: TrackingTarget, environ: Mapping[str, str]) -> TrackingTarget:
@@ -19,8 +19,8 @@ def in_its_job(target: TrackingTarget, environ: Mapping[str, str]) -> TrackingTa
     job_run_id, of_the_job = environ.get("AZUREML_RUN_ID"), environ.get("MLFLOW_TRACKING_URI", "").strip()
     if not job_run_id or target.kind is not TargetKind.AZUREML:
         return target
-    scope = workspace_scope(of_the_job)
-    if scope is None or scope != workspace_scope(target.uri):
+    workspace = workspace_identity(of_the_job)
+    if workspace is None or workspace != workspace_identity(target.uri):
         return target
     return replace(target, job_run_id=job_run_id, uri=workspace_uri(of_the_job))
 

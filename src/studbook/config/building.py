@@ -13,6 +13,7 @@ from ..application.store_artifact import ArtifactBuilder
 from ..domain.run_context import ContextLease, ContextTarget
 from ..domain.study import StudyDefinition
 from ..domain.vocabulary import Vocabulary
+from .schema import Retry
 from .settings import LoadedSettings
 from .tracking_target import TargetKind, TrackingTarget
 
@@ -69,47 +70,43 @@ def memory_tracking(vocabulary: Vocabulary) -> TrackingStore:
 def mlflow_tracking(loaded: LoadedSettings, vocabulary: Vocabulary) -> TrackingStore:
     from ..adapters.mlflow.tracking_store import MlflowTrackingStore
 
-    retry = loaded.settings.retry
     return MlflowTrackingStore(
         loaded.target.uri,
         run_key_tag=vocabulary.key("run.key"),
         artifact_root=loaded.target.artifact_root,
         timeout_s=loaded.settings.tracking.timeout,
-        patience=_patience(loaded, retry.base, retry.cap),
+        patience=_patience_of_questions(loaded),
     )
 
 
 def azure_tracking(loaded: LoadedSettings, workspace: Workspace, vocabulary: Vocabulary) -> TrackingStore:
     from ..adapters.azureml.tracking_store import azure_tracking_store
 
-    retry = loaded.settings.retry
     return azure_tracking_store(
         workspace,
         run_key_tag=vocabulary.key("run.key"),
         timeout_s=loaded.settings.tracking.timeout,
-        patience=_patience(loaded, retry.base, retry.cap),
+        patience=_patience_of_questions(loaded),
     )
 
 
 def azure_artifacts(loaded: LoadedSettings, workspace: Workspace) -> ArtifactStore:
     from ..adapters.azureml.artifact_store import AzureArtifactStore
 
-    retry = loaded.settings.retry
     return AzureArtifactStore(
         workspace,
         timeout_s=loaded.settings.tracking.timeout,
-        patience=_patience(loaded, retry.transfer_base, retry.transfer_cap),
+        patience=_patience_of_files(loaded),
     )
 
 
 def azure_sweep_jobs(loaded: LoadedSettings, workspace: Workspace) -> SweepJobs:
     from ..adapters.azureml.sweep_jobs import AzureSweepJobs
 
-    retry = loaded.settings.retry
     return AzureSweepJobs(
         workspace,
         timeout_s=loaded.settings.tracking.timeout,
-        patience=_patience(loaded, retry.base, retry.cap),
+        patience=_patience_of_questions(loaded),
     )
 
 
@@ -135,19 +132,27 @@ def memory_artifacts() -> ArtifactStore:
 def mlflow_artifacts(loaded: LoadedSettings) -> ArtifactStore:
     from ..adapters.mlflow.artifact_store import MlflowArtifactStore
 
-    retry = loaded.settings.retry
     return MlflowArtifactStore(
         loaded.target.uri,
         artifact_root=loaded.target.artifact_root,
         timeout_s=loaded.settings.tracking.timeout,
-        patience=_patience(loaded, retry.transfer_base, retry.transfer_cap),
+        patience=_patience_of_files(loaded),
     )
 
 
-def _patience(loaded: LoadedSettings, base_s: float, cap_s: float) -> Patience:
+def _patience_of_questions(loaded: LoadedSettings) -> Patience:
+    retry = loaded.settings.retry
+    return _patience(retry, retry.base, retry.cap)
+
+
+def _patience_of_files(loaded: LoadedSettings) -> Patience:
+    retry = loaded.settings.retry
+    return _patience(retry, retry.transfer_base, retry.transfer_cap)
+
+
+def _patience(retry: Retry, base_s: float, cap_s: float) -> Patience:
     from ..adapters.mlflow.patience import Patience
 
-    retry = loaded.settings.retry
     return Patience(attempts=retry.attempts, within_s=retry.within, first_wait_s=base_s, longest_wait_s=cap_s)
 
 

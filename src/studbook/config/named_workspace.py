@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..adapters.azureml.scope import workspace_scope
 from ..domain.errors import ConfigError
 from .origin import Origin, Source
 from .schema import Azure, Tracking
@@ -100,8 +101,4 @@ def _uri(parts: Mapping[str, str], place: str) -> str:
                 f"{part} in {place} is no part of an address: {parts[part]!r:.80}",
                 cure="write the name, or the subscription's id, alone",
             )
-    subscription, group, name = (parts[part] for part in _PARTS)
-    return (
-        f"azureml:///subscriptions/{subscription}/resourceGroups/{group}"
-        f"/providers/Microsoft.MachineLearningServices/workspaces/{name}"
-    )
+    return f"azureml://{workspace_scope(*(parts[part] for part in _PARTS))}"

@@ -141,7 +141,7 @@ def workspace_uri(uri: str) -> str:
     return f"{scheme}://{host}{_WORKSPACE_VERSION.sub('/mlflow/v2.0/', slash + path)}"
 
 
-def workspace_scope(uri: str) -> str | None:
+def workspace_identity(uri: str) -> str | None:
     """What tells whether two URIs of scheme azureml name one workspace, with a host or without; None for other URIs."""
     scheme, _, rest = uri.partition("://")
     if scheme.lower() != TargetKind.AZUREML or _SCOPE not in rest:

@@ -39,7 +39,7 @@ class AzureArtifactStore:
         *,
         workers: int = 8,
         timeout_s: float = TIMEOUT_S,
-        patience: Patience = Patience(),  # noqa: B008  # frozen
+        patience: Patience = Patience(),
     ) -> None:
         self._workspace = workspace
         self._workers = workers
@@ -91,15 +91,21 @@ class AzureArtifactStore:
     def _files(self, run_id: str) -> RunArtifacts:
         with self._lock:
             known = self._places.get(run_id)
-            if known is None:
-                known = self._places[run_id] = self._place(run_id)
-            return known
+        if known is None:
+            known = self._place(run_id)
+            with self._lock:
+                self._places[run_id] = known
+        return known
+
+    def _store(self) -> tuple[MlflowStore, ArtifactCalls]:
+        with self._lock:
+            if self._opened is None:
+                runs = self._workspace.open(timeout_s=self._timeout_s, patience=self._patience)
+                self._opened = runs, ArtifactCalls(self._workspace, timeout_s=self._timeout_s)
+            return self._opened
 
     def _place(self, run_id: str) -> RunArtifacts:
-        if self._opened is None:
-            runs = self._workspace.open(timeout_s=self._timeout_s, patience=self._patience)
-            self._opened = runs, ArtifactCalls(self._workspace, timeout_s=self._timeout_s)
-        runs, calls = self._opened
+        runs, calls = self._store()
         found = _PLACE.fullmatch(str(runs.get_run(run_id).info.artifact_uri))
         if found is None:
             raise TrackingRefused(

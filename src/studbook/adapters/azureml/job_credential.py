@@ -11,6 +11,7 @@ from ..mlflow.rest_store import RestStore
 from .advice import OF_AZURE
 from .credentials import token_errors
 from .job import JobAccess
+from .plugin import bearer
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -50,9 +51,7 @@ def job_credential(job: JobAccess, workspace: Workspace) -> TokenCredential:
 
 def _experiment_id(job: JobAccess, workspace: Workspace) -> str:
     """As the job's run says: the token is renewed by the experiment's id only."""
-    from mlflow.utils.rest_utils import MlflowHostCreds
-
-    creds = MlflowHostCreds(f"https://{workspace.host}/mlflow/v2.0{workspace.scope}", token=job.token)  # type: ignore[no-untyped-call]
+    creds = bearer(f"https://{workspace.host}/mlflow/v2.0{workspace.scope}", job.token)
     try:
         run = RestStore(RestCalls(lambda: creds, advice=OF_AZURE)).get_run(job.run_id)
     except TrackingDenied:

@@ -43,6 +43,13 @@ def host_credentials(workspace: Workspace) -> Callable[[], MlflowHostCreds]:
     return fresh
 
 
+def bearer(address: str, token: str) -> MlflowHostCreds:
+    """An address with a token, as MLflow's requests take them."""
+    from mlflow.utils.rest_utils import MlflowHostCreds
+
+    return MlflowHostCreds(address, token=token)  # type: ignore[no-untyped-call]  # MLflow types it in part
+
+
 def service_context(workspace: Workspace) -> ServiceContext:
     """What the plugin's clients ask for the address, the credential and the cloud."""
     from azureml.mlflow._common._cloud import cloud

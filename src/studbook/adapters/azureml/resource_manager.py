@@ -11,6 +11,7 @@ from ..mlflow.rest_calls import Json, RestCalls
 from .advice import OF_AZURE
 from .clouds import Cloud
 from .credentials import CachedCredential, token_errors
+from .plugin import bearer
 
 if TYPE_CHECKING:
     from mlflow.utils.rest_utils import MlflowHostCreds
@@ -43,8 +44,6 @@ class ResourceManager:
 
 
 def _host_creds(tokens: CachedCredential, cloud: Cloud) -> MlflowHostCreds:
-    from mlflow.utils.rest_utils import MlflowHostCreds
-
     with token_errors():
         token = tokens.get_token(cloud.scope).token
-    return MlflowHostCreds(f"https://{cloud.management}", token=token)  # type: ignore[no-untyped-call]
+    return bearer(f"https://{cloud.management}", token)

@@ -24,7 +24,7 @@ class AzureSweepJobs:
         workspace: Workspace,
         *,
         timeout_s: float = TIMEOUT_S,
-        patience: Patience = Patience(),  # noqa: B008  # frozen
+        patience: Patience = Patience(),
     ) -> None:
         self._workspace = workspace
         self._timeout_s = timeout_s

@@ -34,7 +34,7 @@ def azure_tracking_store(
     run_key_tag: str,
     capabilities: Capabilities = AZURE_LIMITS,
     timeout_s: float = TIMEOUT_S,
-    patience: Patience = Patience(),  # noqa: B008  # frozen
+    patience: Patience = Patience(),
 ) -> MlflowTrackingStore:
     """See MlflowTrackingStore; the plugin is imported, and the first token fetched, at first use."""
     return MlflowTrackingStore(

@@ -24,6 +24,7 @@ from .job_credential import job_credential
 from .location import WorkspaceLocation
 from .plugin import host_credentials, require_packages
 from .resource_manager import ResourceManager
+from .scope import workspace_scope
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -88,10 +89,9 @@ class Workspace:
 
         used: CredentialKind = credential if served_by is None else "job"
         tokens = CachedCredential(make)
-        # A job's token is not taken there; who wants that one alone does without.
-        others = (
-            tokens if used == credential else CachedCredential(partial(new_credential, credential, authority))
-        )
+        others = tokens
+        if used != credential:  # a job's token is not taken there; who wants that one alone does without
+            others = CachedCredential(partial(new_credential, credential, authority))
         manager = ResourceManager(others, CLOUDS[cloud])
         location = WorkspaceLocation(workspace_scope(subscription, group, name), host, manager)
         workspace = cls(subscription, group, name, cloud, used, tokens, manager, location)
@@ -161,11 +161,3 @@ class Workspace:
         del experiment_id
         scope = f"/subscriptions/{self.subscription}/resourcegroups/{self.group}/workspaces/{self.name}"
         return f"https://{CLOUDS[self.cloud].studio}/runs/{run_id}?wsid={scope}"
-
-
-def workspace_scope(subscription: str, group: str, name: str) -> str:
-    """The path of a workspace among all of Azure's resources; the case of its words matters."""
-    return (
-        f"/subscriptions/{subscription}/resourceGroups/{group}"
-        f"/providers/Microsoft.MachineLearningServices/workspaces/{name}"
-    )

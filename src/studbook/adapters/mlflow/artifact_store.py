@@ -51,7 +51,7 @@ class MlflowArtifactStore:
         artifact_root: str | None = None,
         workers: int = 8,
         timeout_s: float = TIMEOUT_S,
-        patience: Patience = Patience(),  # noqa: B008  # frozen
+        patience: Patience = Patience(),
     ) -> None:
         self._backend = Backend.of(uri, artifact_root)
         self._workers = workers

@@ -53,7 +53,7 @@ class MlflowTrackingStore:
         artifact_root: str | None = None,
         capabilities: Capabilities = _LIMITS,
         timeout_s: float = TIMEOUT_S,
-        patience: Patience = Patience(),  # noqa: B008  # frozen
+        patience: Patience = Patience(),
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._backend = Backend.of(target, artifact_root) if isinstance(target, str) else target
